@@ -1,0 +1,298 @@
+//! What goes into the updater and what comes out of it.
+
+use alloc::{string::String, vec::Vec};
+
+use otaru_wire::{ByteRange, Digest, Failure, Module, Version, mqtt::Message};
+
+use crate::{Decision, Record};
+
+/// Names one fetch; answers to older ones are ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u32);
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Input {
+    /// The device runs. Comes first, once after each start of the updater's process, and again after an
+    /// [`Output::Reboot`] that did not end the process.
+    Booted(Boot),
+    /// The platform's session is up.
+    Connected,
+    /// The platform's session is gone.
+    Disconnected,
+    /// A message came from the platform.
+    Message {
+        /// Its topic.
+        topic: String,
+        /// Its payload.
+        payload: Vec<u8>,
+    },
+    /// The user's answer to [`Event::Offered`] or, as [`Decision::Accept`] or [`Decision::Postpone`], to [`Event::Staged`].
+    Decision(Decision),
+    /// The user takes back the Task in hand; too late once it is activated.
+    Cancel,
+    /// The answer's head to [`Output::Fetch`] came.
+    Head(RequestId, Head),
+    /// Bytes of the answer's body came, in order. The buffer comes back out in [`Output::Store`].
+    Body(RequestId, Vec<u8>),
+    /// The fetch is over: the body ended, or it broke.
+    FetchEnded(RequestId, Result<(), FetchError>),
+    /// The slot took the bytes of [`Output::Store`] (not necessarily durable: [`Output::Save`] makes them so), or did not.
+    Stored {
+        /// Which file, from 0.
+        file: usize,
+        /// The offset one past the bytes taken, in bytes from the start of the file.
+        end: u64,
+        /// The slot's word.
+        result: Result<(), SlotError>,
+    },
+    /// The Record, and all bytes stored before it, will survive a power cut, or could not be saved.
+    Saved(Result<(), SlotError>),
+    /// Bytes read back for [`Output::ReadBack`]: all of the range, or an error.
+    ReadBack {
+        /// Which file, from 0.
+        file: usize,
+        /// The offset of the first byte.
+        offset: u64,
+        /// The bytes, or the slot's word.
+        result: Result<Vec<u8>, SlotError>,
+    },
+    /// [`Output::Activate`] is done: the next boot is the new slot's Trial. Or it could not be done.
+    Activated(Result<(), SlotError>),
+    /// The answer to [`Output::CheckHealth`].
+    Health(HealthVerdict),
+    /// [`Output::Confirm`] or [`Output::Revert`] is done, or could not be done.
+    Settled(Result<(), SlotError>),
+    /// A time that `poll_timeout` told has come.
+    Timer,
+}
+
+/// What the boot loader says after a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Boot {
+    /// Every module and the version it runs now.
+    pub running: Vec<(Module, Version)>,
+    /// The module whose new slot runs unconfirmed, if one does.
+    pub trial: Option<Module>,
+    /// The module whose new slot did not get confirmed and whose old slot is back, if that happened since the
+    /// last [`Output::ForgetFallback`].
+    pub fell_back: Option<Module>,
+}
+
+/// The head of an HTTP answer, as far as the updater judges it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Head {
+    /// The status code.
+    pub status: u16,
+    /// `Content-Length`, if there was one.
+    pub content_length: Option<u64>,
+    /// `Content-Range` as it was sent, if there was one.
+    pub content_range: Option<String>,
+    /// `ETag` as it was sent, if there was one.
+    pub etag: Option<String>,
+}
+
+/// Why a fetch ended early. The status of an answer is not among them: [`Head`] carries it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// The link cannot be followed: not a URL, or a scheme that is not HTTP.
+    #[error("the link cannot be followed: {0}")]
+    BadUrl(String),
+    /// Connecting, sending or receiving failed; worth trying again.
+    #[error("the connection failed: {0}")]
+    Broken(String),
+    /// The server's certificate is not trusted; trying again will not help.
+    #[error("the server is not trusted: {0}")]
+    NotTrusted(String),
+}
+
+/// Why a slot or the Record's store refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SlotError {
+    /// No room left.
+    #[error("no room left: {0}")]
+    Full(String),
+    /// No slot for that module.
+    #[error("there is no slot for module {0}")]
+    NoSlot(Module),
+    /// The medium failed.
+    #[error("the medium failed: {0}")]
+    Medium(String),
+}
+
+/// Does the new slot work?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HealthVerdict {
+    /// It does.
+    Healthy,
+    /// It does not, and why.
+    Sick(String),
+}
+
+/// Proof that the slot's bytes, read back, hash to the offered digests. Only verification makes one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Verified(pub(crate) ());
+
+/// Something to do, in the order given. The updater waits for the named answer where there is one.
+#[derive(Debug)]
+pub enum Output {
+    /// Subscribe to a topic filter.
+    Subscribe(String),
+    /// Publish a message. Lost if there is no session.
+    Publish(Message),
+    /// Prepare the inactive slot of a module for a package: room for these files. Keeps bytes of the same package
+    /// that are already there when `resume` is set, empties it otherwise. Failures show at the first `Store`.
+    Prepare {
+        /// The module.
+        module: Module,
+        /// Each file's size, in order.
+        sizes: Vec<u64>,
+        /// True after a power cut: stored bytes are needed.
+        resume: bool,
+    },
+    /// Fetch bytes of a link; answered by `Head`, `Body`…, `FetchEnded`.
+    Fetch {
+        /// Names this fetch.
+        request: RequestId,
+        /// The link.
+        url: String,
+        /// The bytes wanted.
+        range: ByteRange,
+        /// Send `If-Range` with this validator, so that a replaced file is not mixed with what is stored.
+        etag: Option<String>,
+    },
+    /// Stop that fetch; no answer is awaited any more.
+    StopFetch(RequestId),
+    /// Write bytes to the prepared slot; answered by `Stored`.
+    Store {
+        /// Which file, from 0.
+        file: usize,
+        /// Offset of the first byte, in bytes from the start of the file.
+        offset: u64,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Make all bytes stored so far durable, then save this Record, replacing the last one; answered by `Saved`.
+    /// After `Saved(Ok)` a reset gives back exactly this Record and those bytes; before it, exactly the old ones.
+    Save(Record),
+    /// Read bytes back from the prepared slot, from the medium where possible; answered by `ReadBack`.
+    ReadBack {
+        /// Which file, from 0.
+        file: usize,
+        /// The bytes wanted.
+        range: ByteRange,
+    },
+    /// Make the prepared slot boot next, once, as a Trial; answered by `Activated`.
+    Activate {
+        /// The module.
+        module: Module,
+        /// The version the slot holds.
+        version: Version,
+        /// Only verification makes one.
+        proof: Verified,
+    },
+    /// Reboot into the slot that boots next. Answered by `Booted`, usually in a new process.
+    Reboot,
+    /// Ask the user's health check; answered by `Health`.
+    CheckHealth(Module),
+    /// Make the running Trial slot the one that boots from now on; answered by `Settled`.
+    Confirm(Module),
+    /// Make the old slot boot again; answered by `Settled`, then `Reboot` follows.
+    Revert(Module),
+    /// The fallback that `Boot::fell_back` told has been reported: forget it. Not answered.
+    ForgetFallback(Module),
+    /// Tell the user.
+    Event(Event),
+}
+
+/// A Task as the user sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskSummary {
+    /// The version offered.
+    pub version: Version,
+    /// The module it is for.
+    pub module: Module,
+    /// Each file's size and digest, in order.
+    pub files: Vec<(u64, Digest)>,
+    /// Extra data: the text of a JSON object.
+    pub extra: Option<String>,
+    /// True for a difference against the running version.
+    pub delta: bool,
+}
+
+/// Something the user may want to know. No answer is needed, except where said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A Task is offered. If the policy asks, the updater waits for [`Input::Decision`].
+    Offered(TaskSummary),
+    /// Fetching began, or went on.
+    Fetching {
+        /// Which file, from 0.
+        file: usize,
+        /// From this byte of it: above zero after a break.
+        offset: u64,
+        /// True if the bytes before `offset` come from before a power cut.
+        resumed: bool,
+    },
+    /// Bytes of the whole package stored so far, no more often than the policy says.
+    Progress {
+        /// Stored bytes of all files.
+        done: u64,
+        /// All bytes of all files.
+        total: u64,
+    },
+    /// A fetch failed; the next try comes at its time.
+    Retrying {
+        /// What went wrong.
+        reason: String,
+        /// Milliseconds until the next try.
+        after_ms: u64,
+    },
+    /// The link did not work any more; a fresh one was asked for.
+    LinkRefused {
+        /// The status code that said so.
+        status: u16,
+    },
+    /// The stored bytes cannot be used; fetching starts over at zero.
+    StartedOver {
+        /// Why.
+        reason: String,
+    },
+    /// Every file's bytes are stored and hash to their digest.
+    Verified,
+    /// The new slot is ready. If the policy asks, the updater waits for [`Input::Decision`].
+    Staged,
+    /// The new slot runs on trial.
+    Trial,
+    /// The new slot is confirmed and the new version is being reported.
+    Updated {
+        /// The module.
+        module: Module,
+        /// Its new version.
+        version: Version,
+    },
+    /// The old slot is back.
+    FellBack {
+        /// The module.
+        module: Module,
+        /// Why.
+        reason: String,
+    },
+    /// The Task ended without success; the running slot is untouched.
+    Failed {
+        /// Where.
+        failure: Failure,
+        /// Why.
+        reason: String,
+    },
+    /// Another notice took the Task's place, or the user canceled it.
+    Dropped {
+        /// Why.
+        reason: String,
+    },
+    /// The platform sent something that cannot be followed. Nothing changed.
+    Ignored {
+        /// What and why.
+        reason: String,
+    },
+}

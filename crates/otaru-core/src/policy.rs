@@ -1,0 +1,78 @@
+//! What the user decides beforehand.
+
+use alloc::string::String;
+use core::time::Duration;
+
+/// An answer to an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Go on.
+    Accept,
+    /// Not now; the question comes again.
+    Postpone(Duration),
+    /// Never; reported as failed with the reason.
+    Refuse(String),
+}
+
+/// What the updater does without asking, and its bounds. Every wait has an end.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Wait for the user's decision before fetching. Default: false.
+    pub ask_before_fetch: bool,
+    /// Wait for the user's decision before activating. Default: false.
+    pub ask_before_activate: bool,
+    /// The most bytes asked for in one request; none: the rest of the file in one. Default: none.
+    pub range_bytes: Option<u64>,
+    /// Largest package accepted, all files together, in bytes. Default: none; a slot refuses what it cannot hold.
+    pub max_package_bytes: Option<u64>,
+    /// Bytes stored between two saves of the Record: what a power cut can cost. Default: 256 KiB.
+    pub checkpoint_bytes: u64,
+    /// Bytes per read when the slot is read back for verification. Default: 64 KiB.
+    pub read_back_bytes: u32,
+    /// Percent between two progress reports. Default: 5.
+    pub report_percent: u8,
+    /// The least time between two progress reports (0 and 100 % excepted). Default: 1 s.
+    pub report_interval: Duration,
+    /// Silence within a fetch after which it counts as broken. Default: 30 s.
+    pub stall_timeout: Duration,
+    /// The first pause after a failed fetch; doubled each time, spread by ±50 %. Default: 1 s.
+    pub retry_first: Duration,
+    /// The longest such pause. Default: 5 min.
+    pub retry_longest: Duration,
+    /// Failed fetches in a row, without a byte stored between, after which the Task fails. Default: 20.
+    pub retry_attempts: u32,
+    /// Fresh links asked for in a row, without a byte stored between, before the Task fails. Default: 5.
+    pub link_attempts: u32,
+    /// How long the answer to a query for a fresh link may take before it is asked again. Default: 10 s.
+    pub link_timeout: Duration,
+    /// Downloads from zero after a digest that did not match, before the Task fails. Default: 1.
+    pub digest_attempts: u32,
+    /// How long a Trial may take until its health check passes. Default: 2 min.
+    pub trial_timeout: Duration,
+    /// The pause between two health checks in a Trial. Default: 5 s.
+    pub health_interval: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            ask_before_fetch: false,
+            ask_before_activate: false,
+            range_bytes: None,
+            max_package_bytes: None,
+            checkpoint_bytes: 256 * 1024,
+            read_back_bytes: 64 * 1024,
+            report_percent: 5,
+            report_interval: Duration::from_secs(1),
+            stall_timeout: Duration::from_secs(30),
+            retry_first: Duration::from_secs(1),
+            retry_longest: Duration::from_secs(300),
+            retry_attempts: 20,
+            link_attempts: 5,
+            link_timeout: Duration::from_secs(10),
+            digest_attempts: 1,
+            trial_timeout: Duration::from_secs(120),
+            health_interval: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Where firmware files are kept.

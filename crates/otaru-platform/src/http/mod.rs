@@ -1,0 +1,1 @@
+//! HTTP: downloads for devices, `/api/v1` for operators, `/healthz`, `/metrics`.

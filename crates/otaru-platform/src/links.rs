@@ -1,0 +1,1 @@
+//! Signed, expiring download links, each bound to one device, one Task and one file.

@@ -1,0 +1,1 @@
+//! Where products, devices, packages, campaigns and tasks are kept.

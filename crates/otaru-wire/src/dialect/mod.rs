@@ -1,0 +1,186 @@
+//! Dialects: one folder for each vendor, both directions of every message in one file.
+//!
+//! Two traits cut a dialect in half, so that a microcontroller links only [`DeviceHalf`].
+
+pub mod aliyun;
+
+use alloc::{string::String, vec::Vec};
+
+use crate::{DeviceId, IdError, MessageId, Notice, NoticeError, Report, mqtt::Message};
+
+/// What a device is given when it is made.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Who it is.
+    pub id: DeviceId,
+    /// The device's own secret. Never written to a log.
+    pub secret: String,
+}
+
+impl core::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Credentials").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The three texts of a CONNECT packet by which a device proves who it is.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Login {
+    /// MQTT client id, parameters included.
+    pub client_id: String,
+    /// MQTT user name.
+    pub user_name: String,
+    /// MQTT password. Never written to a log.
+    pub password: String,
+}
+
+impl core::fmt::Debug for Login {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Login")
+            .field("client_id", &self.client_id)
+            .field("user_name", &self.user_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the connection is made, as far as a login tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Plain TCP.
+    Plain,
+    /// TLS.
+    Tls,
+}
+
+/// The device's half of a dialect. Implementations keep no state.
+pub trait DeviceHalf: Sync {
+    /// The dialect's name, as in `--dialect`.
+    fn name(&self) -> &'static str;
+
+    /// The login of a device.
+    fn write_login(&self, credentials: &Credentials, transport: Transport) -> Login;
+
+    /// Topic filters to subscribe to after each connect, if the platform needs that; harmless where it does not.
+    fn subscriptions(&self, device: &DeviceId) -> Vec<String>;
+
+    /// A report as the platform wants it. `id` numbers the device's messages.
+    fn write_report(&self, device: &DeviceId, id: u32, report: &Report) -> Message;
+
+    /// What the platform says.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the message is for this device and topic but cannot be understood; nothing is to change then.
+    fn read_message(&self, device: &DeviceId, topic: &str, payload: &[u8]) -> Result<Downlink, ReadError>;
+}
+
+/// What a platform's message means to a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Downlink {
+    /// There is a Task, or fresh links for the one in hand.
+    Notice(Notice),
+    /// The answer to a query: nothing to do.
+    NoTask,
+    /// A topic this dialect does not know, or another device's.
+    Foreign,
+}
+
+/// The platform's half of a dialect. Implementations keep no state.
+pub trait PlatformHalf: Sync {
+    /// The dialect's name, as in `--dialect`.
+    fn name(&self) -> &'static str;
+
+    /// Who a login claims to be, before anything is proven. The form alone decides whether a login is this
+    /// dialect's.
+    ///
+    /// # Errors
+    /// [`LoginError::NotThisDialect`] if another dialect should be tried, else what is malformed.
+    fn read_login(&self, login: &Login) -> Result<DeviceId, LoginError>;
+
+    /// Checks the proof in a login against the device's secret, in constant time.
+    ///
+    /// # Errors
+    /// [`LoginError::WrongPassword`] if the proof does not hold.
+    fn verify_login(&self, login: &Login, secret: &str) -> Result<(), LoginError>;
+
+    /// May this device publish on this exact topic?
+    fn may_publish(&self, device: &DeviceId, topic: &str) -> bool;
+
+    /// May this device subscribe to this filter? The gateway delivers notices whether or not it does.
+    fn may_subscribe(&self, device: &DeviceId, filter: &str) -> bool;
+
+    /// What a device says on a topic it may publish on.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it cannot be understood; nothing is to change then.
+    fn read_report(&self, topic: &str, payload: &[u8]) -> Result<Uplink, ReadError>;
+
+    /// The notice, pushed. `now_ms` is wall-clock time in milliseconds since 1970: it numbers the message.
+    ///
+    /// # Errors
+    /// [`NoticeError`] if no device may be sent such a notice.
+    fn write_notice(&self, device: &DeviceId, now_ms: u64, notice: &Notice) -> Result<Message, NoticeError>;
+
+    /// The answer to a [`Report::Query`] with number `id`; no notice means nothing to do.
+    ///
+    /// # Errors
+    /// [`NoticeError`] if no device may be sent such a notice.
+    fn write_answer(
+        &self,
+        device: &DeviceId,
+        id: &MessageId,
+        notice: Option<&Notice>,
+    ) -> Result<Message, NoticeError>;
+}
+
+/// A device's message, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uplink {
+    /// Whom it speaks of: the topic's pair, which is a sub-device's when a gateway speaks for it.
+    pub device: DeviceId,
+    /// Its number; 0 if it had none.
+    pub id: MessageId,
+    /// What it says.
+    pub report: Report,
+}
+
+/// Why a login is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    /// The login has another dialect's form.
+    #[error("the login does not have this dialect's form")]
+    NotThisDialect,
+    /// A part of the login is malformed.
+    #[error("the {part} is malformed: {problem}")]
+    Malformed {
+        /// `client id`, `user name` or `password`.
+        part: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The names in it cannot be ids.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// The proof does not hold.
+    #[error("the password does not match the device's secret")]
+    WrongPassword,
+}
+
+/// Why a message cannot be understood. The sender broke the dialect; nothing changes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// It is not JSON, or a field has the wrong type or is missing.
+    #[error("malformed message: {0}")]
+    Malformed(String),
+    /// The topic is none of this dialect's.
+    #[error("no message of this dialect has that topic")]
+    UnknownTopic,
+    /// A text in it cannot be an id or a version.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// A digest in it is malformed or its method unknown.
+    #[error(transparent)]
+    Digest(#[from] crate::DigestError),
+    /// It breaks a rule that every dialect has.
+    #[error(transparent)]
+    Notice(#[from] NoticeError),
+}

@@ -1,0 +1,183 @@
+//! The device's role of an MQTT session.
+
+use alloc::{string::String, vec::Vec};
+use core::time::Duration;
+
+use super::{Message, ProtocolVersion, Qos};
+use crate::{Instant, dialect::Login};
+
+/// What a session is opened with.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// The protocol level. Default: 3.1.1.
+    pub version: ProtocolVersion,
+    /// Who the device is.
+    pub login: Login,
+    /// Silence after which a PINGREQ is sent. Default: 60 s (platforms of this family accept 30 to 1200 s).
+    pub keep_alive: Duration,
+    /// How long CONNACK may take after [`Client::opened`]. Default: 10 s.
+    pub connect_timeout: Duration,
+    /// How long an answer (PINGRESP, PUBACK, SUBACK) may take before the connection counts as dead. Default: 20 s.
+    pub answer_timeout: Duration,
+    /// The longest packet accepted, in bytes; longer ones end the connection before memory is reserved.
+    /// Default: 256 KiB.
+    pub max_packet: usize,
+    /// Messages of QoS 1 that may wait for their PUBACK or for the connection. Default: 32.
+    pub max_waiting: usize,
+}
+
+/// Names one QoS 1 message until [`ClientEvent::Acknowledged`] tells that the platform has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u32);
+
+/// Why the platform refused the CONNECT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It does not speak this protocol level.
+    ProtocolVersion,
+    /// It does not accept the client id.
+    ClientId,
+    /// It is busy; try again later.
+    Unavailable,
+    /// Wrong user name or password.
+    BadLogin,
+    /// Not allowed.
+    NotAuthorized,
+    /// Any other code, as sent.
+    Other(u8),
+}
+
+/// Why a session ended. Open the transport again and call [`Client::opened`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The platform refused the CONNECT.
+    Refused(Refusal),
+    /// The platform broke the protocol; the text says how.
+    Misbehaved(String),
+    /// No answer in time.
+    Silence,
+    /// The platform sent DISCONNECT (MQTT 5), with this code.
+    Disconnected(u8),
+    /// [`Client::lost`] was called.
+    TransportLost,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// CONNACK came: the session is up. Subscriptions must be made again.
+    Connected,
+    /// A message came. A QoS 1 message is acknowledged when this event has been taken.
+    Message(Message),
+    /// The platform has the message.
+    Acknowledged(Ticket),
+    /// The answer to a subscription.
+    Subscribed {
+        /// The filter asked for.
+        filter: String,
+        /// False if the platform refused it.
+        granted: bool,
+    },
+    /// The session is over: send what [`Client::poll_transmit`] still gives, then close the transport.
+    Closed(CloseReason),
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// A QoS 0 message outside a session is lost, so it is refused.
+    #[error("there is no session")]
+    NotConnected,
+    /// [`ClientOptions::max_waiting`] messages wait already.
+    #[error("{0} messages wait for the platform already")]
+    Full(usize),
+    /// The topic is empty, too long, or has a wildcard.
+    #[error("the topic cannot be published on")]
+    Topic,
+}
+
+impl ClientOptions {
+    /// The defaults, for one login.
+    pub fn new(login: Login) -> Self {
+        Self {
+            version: ProtocolVersion::V311,
+            login,
+            keep_alive: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(20),
+            max_packet: 256 * 1024,
+            max_waiting: 32,
+        }
+    }
+}
+
+/// An MQTT client session: tells what to send, when to wake it, and what happened.
+#[derive(Debug)]
+pub struct Client {
+    _options: ClientOptions,
+}
+
+#[allow(unused_variables, clippy::todo)]
+impl Client {
+    /// A session that is not open yet.
+    pub fn new(options: ClientOptions) -> Self {
+        Self { _options: options }
+    }
+
+    /// The transport is connected: CONNECT goes out. QoS 1 messages that were not acknowledged go out again
+    /// after CONNACK.
+    pub fn opened(&mut self, now: Instant) {
+        todo!()
+    }
+
+    /// Bytes came. After [`ClientEvent::Closed`] they are ignored.
+    pub fn received(&mut self, now: Instant, bytes: &[u8]) {
+        todo!()
+    }
+
+    /// The transport broke.
+    pub fn lost(&mut self) {
+        todo!()
+    }
+
+    /// Sends a message. QoS 1 messages are kept and sent again until acknowledged, over reconnects too.
+    ///
+    /// # Errors
+    /// [`PublishError`]; nothing was sent or kept then.
+    pub fn publish(&mut self, now: Instant, message: Message) -> Result<Option<Ticket>, PublishError> {
+        todo!()
+    }
+
+    /// Asks for a subscription; the answer comes as [`ClientEvent::Subscribed`].
+    ///
+    /// # Errors
+    /// [`PublishError`] if there is no session or the filter is malformed.
+    pub fn subscribe(&mut self, now: Instant, filter: &str, qos: Qos) -> Result<(), PublishError> {
+        todo!()
+    }
+
+    /// Says good-bye: DISCONNECT goes out, the session is over.
+    pub fn disconnect(&mut self) {
+        todo!()
+    }
+
+    /// When [`Client::timer`] must be called, if nothing else happens before.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        todo!()
+    }
+
+    /// A time that [`Client::poll_timeout`] told has come.
+    pub fn timer(&mut self, now: Instant) {
+        todo!()
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+        todo!()
+    }
+
+    /// Appends bytes to send; false if there were none.
+    pub fn poll_transmit(&mut self, out: &mut Vec<u8>) -> bool {
+        todo!()
+    }
+}

@@ -1,0 +1,2 @@
+//! otaru: both ends of over-the-air updates.
+fn main() {}
