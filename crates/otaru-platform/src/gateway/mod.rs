@@ -50,8 +50,8 @@ pub trait Ingest: Send + Sync + 'static {
     /// A message on a topic that the device may publish on. Must not block: it queues.
     fn published(&self, from: &Admitted, message: Message) -> Verdict;
 
-    /// Resolves when [`Ingest::published`] has room again.
-    fn ready(&self) -> impl Future<Output = ()> + Send;
+    /// Resolves when [`Ingest::published`] has room again for this device.
+    fn ready(&self, device: &DeviceId) -> impl Future<Output = ()> + Send;
 
     /// The device's session is gone. Not called for a session that a newer one of the same device replaced.
     fn disconnected(&self, device: &DeviceId);
