@@ -29,7 +29,7 @@ pub enum Input {
     },
     /// The user's answer to [`Event::Offered`] or, as [`Decision::Accept`] or [`Decision::Postpone`], to [`Event::Staged`].
     Decision(Decision),
-    /// The user takes back the Task in hand; too late once it is activated.
+    /// The user takes back the Task in hand; [`Event::Ignored`] if there is none or it is activated already.
     Cancel,
     /// The answer's head to [`Output::Fetch`] came.
     Head(RequestId, Head),
@@ -141,13 +141,15 @@ pub enum Output {
     /// Publish a message. Lost if there is no session.
     Publish(Message),
     /// Prepare the inactive slot of a module for a package: room for these files. Keeps bytes of the same package
-    /// that are already there when `resume` is set, empties it otherwise. Failures show at the first `Store`.
+    /// that are already there when `resume` is set, empties it otherwise. Failures show at the first `Store` or
+    /// `ReadBack`. Comes once for each Task and once more after each `Booted`; starting over at zero stores over
+    /// the old bytes without it.
     Prepare {
         /// The module.
         module: Module,
         /// Each file's size, in order.
         sizes: Vec<u64>,
-        /// True after a power cut: stored bytes are needed.
+        /// True after a power cut: bytes that the Record covers are needed.
         resume: bool,
     },
     /// Fetch bytes of a link; answered by `Head`, `Body`…, `FetchEnded`.

@@ -47,6 +47,16 @@ pub struct Policy {
     pub link_timeout: Duration,
     /// Downloads from zero after a digest that did not match, before the Task fails. Default: 1.
     pub digest_attempts: u32,
+    /// Downloads of a package's files from zero because the server's file changed or cannot be had in ranges, before
+    /// the Task fails. Default: 3.
+    pub restart_attempts: u32,
+    /// The longest pause before an offer that failed is taken again. The first is `retry_first`; it doubles with
+    /// every failure of the same offer, so that a platform that never gives up cannot wear out the flash.
+    /// Default: 24 h.
+    pub offer_longest: Duration,
+    /// How long a slot, the Record's store or the boot marker may take to answer before it counts as broken.
+    /// Default: 2 min.
+    pub slot_timeout: Duration,
     /// How long a Trial may take until its health check passes. Default: 2 min.
     pub trial_timeout: Duration,
     /// The pause between two health checks in a Trial. Default: 5 s.
@@ -71,6 +81,9 @@ impl Default for Policy {
             link_attempts: 5,
             link_timeout: Duration::from_secs(10),
             digest_attempts: 1,
+            restart_attempts: 3,
+            offer_longest: Duration::from_secs(24 * 3600),
+            slot_timeout: Duration::from_secs(120),
             trial_timeout: Duration::from_secs(120),
             health_interval: Duration::from_secs(5),
         }

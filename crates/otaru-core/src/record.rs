@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 
 /// What a device keeps across a power cut: opaque to the doer, which only stores its bytes.
+///
+/// The default one says that no Task is in hand; it is what a device without a saved Record has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {}
 
@@ -19,6 +21,9 @@ pub enum RecordError {
 
 #[allow(clippy::todo, unused_variables)]
 impl Record {
+    /// The most bytes a Record has. One of a one-file package has about 600.
+    pub const MAX_BYTES: usize = 256 * 1024;
+
     /// The Record as bytes, without sequence number and checksum.
     pub fn to_bytes(&self) -> Vec<u8> {
         todo!()
