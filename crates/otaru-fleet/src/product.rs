@@ -1,0 +1,100 @@
+//! Who is updated: products and their devices.
+
+use std::{fmt, str::FromStr};
+
+use otaru_wire::{DeviceId, ProductKey};
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// How a product's devices speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Dialect {
+    /// Alibaba Cloud IoT Platform.
+    Aliyun,
+}
+
+/// A text that names no dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no dialect is named {0:?} (known: aliyun)")]
+pub struct UnknownDialect(pub String);
+
+impl Dialect {
+    /// Every dialect there is.
+    pub const ALL: [Dialect; 1] = [Dialect::Aliyun];
+
+    /// Its name, as in `--dialect`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Dialect::Aliyun => "aliyun",
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = UnknownDialect;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDialect> {
+        Dialect::ALL
+            .into_iter()
+            .find(|dialect| dialect.as_str() == text)
+            .ok_or_else(|| UnknownDialect(text.chars().take(32).collect()))
+    }
+}
+
+/// A text that must not reach a log. Only [`Secret::expose`] gives it out.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a text that is to be kept secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// A kind of device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// Its key, unique on the platform.
+    pub key: ProductKey,
+    /// How its devices speak.
+    pub dialect: Dialect,
+    /// The product's secret: what devices register themselves with, where a dialect knows that.
+    pub secret: Secret,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// One device of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Who it is.
+    pub id: DeviceId,
+    /// What its logins are proven with.
+    pub secret: Secret,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last connected or spoke; none if it never did.
+    pub last_seen_at: Option<Timestamp>,
+}
