@@ -1,1 +1,207 @@
 //! Where products, devices, packages, campaigns and tasks are kept.
+//!
+//! Small traits by what a caller may do; [`Store`] is all of them. An answer comes after the data would survive a
+//! power cut. One engine now ([`Sqlite`]); `contract.rs` is the suite that every engine has to pass.
+
+use std::{future::Future, pin::Pin};
+
+use otaru_fleet::{
+    Campaign, CampaignId, Device, NewCampaign, NewPackage, Next, Package, PackageId, Product, SkipReason,
+    Task, TaskId, TaskState, Timestamp,
+};
+use otaru_wire::{DeviceId, DeviceName, Module, ProductKey, Version};
+
+use crate::files::{FileId, Stored};
+
+mod error;
+mod sqlite;
+
+pub use error::{StoreError, What};
+pub use sqlite::{Location, Sqlite};
+
+/// The longest page that a store gives.
+pub const MAX_PAGE: u32 = 1000;
+
+/// An answer on its way.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Which part of a list is wanted. Lists are in the order of their keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<K> {
+    /// Only what comes after this one; none: from the start.
+    pub after: Option<K>,
+    /// At most that many; [`MAX_PAGE`] if more are asked for.
+    pub limit: u32,
+}
+
+impl<K> Page<K> {
+    /// The first `limit` of a list.
+    pub fn first(limit: u32) -> Self {
+        Self { after: None, limit }
+    }
+}
+
+/// What a module runs, as its device reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// The part of the device.
+    pub module: Module,
+    /// What it runs.
+    pub version: Version,
+    /// When it was last reported.
+    pub reported_at: Timestamp,
+}
+
+/// A device that a campaign gave no task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skip {
+    /// Its name within the campaign's product.
+    pub device: DeviceName,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// What became of a campaign's order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The campaign; ended at once if no device got a task.
+    pub campaign: Campaign,
+    /// How many devices got a task.
+    pub tasks: u64,
+    /// How many were skipped; [`Campaigns::skips`] lists them.
+    pub skipped: u64,
+}
+
+/// How many tasks of a campaign are in each state, in the order of [`TaskState::ALL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts([u64; TaskState::ALL.len()]);
+
+impl Counts {
+    /// How many are in this state.
+    pub fn of(&self, state: TaskState) -> u64 {
+        self.0.get(state as usize).copied().unwrap_or(0)
+    }
+
+    /// Adds to a state's count.
+    pub fn add(&mut self, state: TaskState, count: u64) {
+        if let Some(sum) = self.0.get_mut(state as usize) {
+            *sum = sum.saturating_add(count);
+        }
+    }
+
+    /// All tasks.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Tasks that are not at their end.
+    pub fn open(&self) -> u64 {
+        TaskState::ALL.into_iter().filter(|state| !state.is_end()).map(|state| self.of(state)).sum()
+    }
+}
+
+/// What became of a compare-and-set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// The task is as decided.
+    Done,
+    /// The task had changed since it was read; nothing was written to it. Read it again and decide again.
+    Stale,
+}
+
+/// Products, devices and packages.
+pub trait Catalog: Send + Sync {
+    /// Keeps a new product.
+    fn add_product(&self, product: Product) -> Answer<'_, ()>;
+    /// A product.
+    fn product(&self, key: &ProductKey) -> Answer<'_, Product>;
+    /// Products by key.
+    fn products(&self, page: Page<ProductKey>) -> Answer<'_, Vec<Product>>;
+    /// Keeps a new device of a product that exists.
+    fn add_device(&self, device: Device) -> Answer<'_, ()>;
+    /// A device.
+    fn device(&self, id: &DeviceId) -> Answer<'_, Device>;
+    /// Devices of a product by name.
+    fn devices(&self, product: &ProductKey, page: Page<DeviceName>) -> Answer<'_, Vec<Device>>;
+    /// What a device's modules run, by module name.
+    fn running(&self, id: &DeviceId) -> Answer<'_, Vec<Running>>;
+    /// Notes when devices were last seen; never earlier than noted before. Unknown devices are passed over.
+    fn seen(&self, devices: Vec<(DeviceId, Timestamp)>) -> Answer<'_, ()>;
+    /// Notes a file that was taken. Noting it again changes nothing.
+    fn add_file(&self, file: Stored, now: Timestamp) -> Answer<'_, ()>;
+    /// A file that was noted.
+    fn file(&self, id: FileId) -> Answer<'_, Stored>;
+    /// Keeps a new package with its files as one record. Each file must have been noted.
+    fn add_package(&self, package: NewPackage, now: Timestamp) -> Answer<'_, Package>;
+    /// A package.
+    fn package(&self, id: PackageId) -> Answer<'_, Package>;
+    /// Packages by number, of one product or of all.
+    fn packages(&self, product: Option<&ProductKey>, page: Page<PackageId>) -> Answer<'_, Vec<Package>>;
+}
+
+/// Campaigns.
+pub trait Campaigns: Send + Sync {
+    /// Plans a campaign with [`otaru_fleet::plan`] and keeps it with its tasks and skips, all or nothing.
+    fn add_campaign(&self, order: NewCampaign, now: Timestamp) -> Answer<'_, Planned>;
+    /// Ends a campaign and its open tasks; gives how many tasks that ended. Conflict if it is at its end.
+    fn cancel_campaign(&self, id: CampaignId, now: Timestamp) -> Answer<'_, u64>;
+    /// A campaign.
+    fn campaign(&self, id: CampaignId) -> Answer<'_, Campaign>;
+    /// Campaigns by number.
+    fn campaigns(&self, page: Page<CampaignId>) -> Answer<'_, Vec<Campaign>>;
+    /// Its tasks by state.
+    fn counts(&self, id: CampaignId) -> Answer<'_, Counts>;
+    /// The devices it skipped, by name.
+    fn skips(&self, id: CampaignId, page: Page<DeviceName>) -> Answer<'_, Vec<Skip>>;
+}
+
+/// Tasks.
+pub trait Tasks: Send + Sync {
+    /// A task.
+    fn task(&self, id: TaskId) -> Answer<'_, Task>;
+    /// Tasks of a campaign by number; with `state`, only those in it.
+    fn tasks(
+        &self,
+        campaign: CampaignId,
+        state: Option<TaskState>,
+        page: Page<TaskId>,
+    ) -> Answer<'_, Vec<Task>>;
+    /// The open tasks of a device: at most one for each module.
+    fn open_tasks(&self, device: &DeviceId) -> Answer<'_, Vec<Task>>;
+    /// Tasks in progress whose deadline is at or before `now`, at most `limit`.
+    fn due(&self, now: Timestamp, limit: u32) -> Answer<'_, Vec<Task>>;
+    /// When the next deadline is.
+    fn next_deadline(&self) -> Answer<'_, Option<Timestamp>>;
+    /// Writes a decision if the task still has the revision it was decided on. The campaign ends with its last
+    /// open task.
+    fn apply(&self, seen: &Task, next: Next) -> Answer<'_, Applied>;
+    /// Notes what a module runs, and with it a decision on a task, in one write. The note stands even if the
+    /// decision is stale.
+    fn reported(
+        &self,
+        device: &DeviceId,
+        module: &Module,
+        version: &Version,
+        decision: Option<(Task, Next)>,
+        now: Timestamp,
+    ) -> Answer<'_, Applied>;
+}
+
+/// What operators and the platform itself prove themselves with.
+pub trait Keys: Send + Sync {
+    /// Keeps the SHA-256 of an operator's token. The name is for people.
+    fn add_token(&self, name: &str, sha256: [u8; 32], now: Timestamp) -> Answer<'_, ()>;
+    /// The name of the token with this SHA-256.
+    fn token(&self, sha256: [u8; 32]) -> Answer<'_, Option<String>>;
+    /// How many tokens there are.
+    fn token_count(&self) -> Answer<'_, u64>;
+    /// A secret of the platform's own, such as the key that signs links: the one kept under `name`, or else
+    /// `fresh`, which is kept from now on.
+    fn platform_secret(&self, name: &'static str, fresh: [u8; 32]) -> Answer<'_, [u8; 32]>;
+}
+
+/// Everything that is kept.
+pub trait Store: Catalog + Campaigns + Tasks + Keys + 'static {
+    /// Writes something and takes it back: fails if the store cannot be written to.
+    fn probe(&self) -> Answer<'_, ()>;
+}

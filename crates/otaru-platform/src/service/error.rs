@@ -1,0 +1,56 @@
+//! Why the service does not do what it is asked.
+
+use otaru_fleet::{PackageError, TaskState};
+
+use crate::{
+    files::{FileId, OpenError},
+    store::{StoreError, What},
+};
+
+/// Why an operator's call is refused. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The store's answer: something exists already, is missing, conflicts, or the store is at fault.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The package breaks a rule.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// The package names a file that was never uploaded.
+    #[error("no file {0} is kept; upload it first")]
+    NoSuchFile(FileId),
+    /// A file is known but cannot be opened.
+    #[error(transparent)]
+    File(#[from] OpenError),
+    /// The extra data is not the text of a JSON object.
+    #[error("the extra data is not a JSON object: {0}")]
+    Extra(String),
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes: {0}")]
+    Random(String),
+}
+
+impl ServiceError {
+    /// The thing that is missing, if that is the reason.
+    pub fn not_found(&self) -> Option<What> {
+        match self {
+            ServiceError::Store(StoreError::NotFound { what }) => Some(*what),
+            ServiceError::NoSuchFile(_) => Some(What::File),
+            _ => None,
+        }
+    }
+}
+
+/// Why a link that was genuine does not lead to a file.
+#[derive(Debug, thiserror::Error)]
+pub enum GrantError {
+    /// The link's task or file is not there, or the task is another device's.
+    #[error("the link leads to nothing")]
+    NotFound,
+    /// The task is at its end, or waits for a person.
+    #[error("the task is {0}: its files are no longer given out")]
+    Closed(TaskState),
+    /// The store cannot tell.
+    #[error(transparent)]
+    Store(StoreError),
+}

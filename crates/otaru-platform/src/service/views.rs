@@ -1,0 +1,81 @@
+//! What the service takes from operators and gives to them.
+
+use otaru_fleet::{Campaign, Device, Hold, Task};
+use otaru_wire::{Digest, DigestMethod, Module, ProductKey, Version};
+
+use crate::{
+    files::FileId,
+    store::{Counts, Running},
+};
+
+/// A package as an operator orders it: its files were uploaded before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageOrder {
+    /// Whose devices it is for.
+    pub product: ProductKey,
+    /// The version devices report once they run it.
+    pub version: Version,
+    /// The part of the device it is for.
+    pub module: Module,
+    /// Each file's name on the wire and where its bytes are, in the order they are to be fetched.
+    pub files: Vec<(String, FileId)>,
+    /// Extra data for the device: the text of a JSON object.
+    pub extra: Option<String>,
+    /// Which digest notices announce. SHA-256 unless the devices are too old for it.
+    pub digest_method: DigestMethod,
+}
+
+/// A device as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceView {
+    /// The device.
+    pub device: Device,
+    /// Is it connected to this node?
+    pub connected: bool,
+    /// What its modules run, by module name.
+    pub running: Vec<Running>,
+}
+
+/// A campaign that has begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CampaignStarted {
+    /// The campaign; ended already if no device got a task.
+    pub campaign: Campaign,
+    /// How many devices got a task.
+    pub tasks: u64,
+    /// How many were skipped; `Service::skips` lists them.
+    pub skipped: u64,
+}
+
+/// A campaign as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CampaignView {
+    /// The campaign.
+    pub campaign: Campaign,
+    /// Its tasks by state.
+    pub counts: Counts,
+}
+
+/// A task as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskView {
+    /// The task.
+    pub task: Task,
+    /// Is its device connected to this node?
+    pub connected: bool,
+    /// The one thing that it waits for; none at its end.
+    pub hold: Option<Hold>,
+}
+
+/// What a good link leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedFile {
+    /// Where its bytes are: its SHA-256.
+    pub id: FileId,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The digest that the notice announced.
+    pub digest: Digest,
+    /// The name it was given at upload.
+    pub name: String,
+}
