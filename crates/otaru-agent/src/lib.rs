@@ -1,1 +1,10 @@
 //! The device does: MQTT, HTTP ranges, A/B slots, the Record, boot. Blocking and small; no async runtime.
+
+mod boot;
+mod fault;
+mod folder;
+mod record_store;
+mod slots;
+
+pub use boot::{BootError, Slot, active_folder};
+pub use slots::{Manifest, ManifestFile};

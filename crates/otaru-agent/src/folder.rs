@@ -1,0 +1,220 @@
+//! A folder held open: every name is resolved inside it and no symbolic link is followed.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{AtFlags, Dir, Mode, OFlags},
+    io::Errno,
+};
+
+/// The storage belongs to the agent's user alone: signed links and the boot marker are nobody else's business.
+const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+const FOLDER_MODE: Mode = Mode::RWXU;
+
+/// A folder held open. Its own path may lead over links, because the user chose it; names inside may not.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder, making it and its parents where they are missing.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(path).map_err(|error| named(path, error))?;
+        Self::existing(path)
+    }
+
+    /// Opens a folder that must exist.
+    pub(crate) fn existing(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| named(path, error.into()))?;
+        Ok(Self { fd, path: path.to_owned() })
+    }
+
+    /// Opens a folder inside this one, making it durably where it is missing.
+    pub(crate) fn child(&self, name: &str) -> io::Result<Self> {
+        let path = self.checked(name)?;
+        match rustix::fs::mkdirat(&self.fd, name, FOLDER_MODE) {
+            Ok(()) => self.sync()?,
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(named(&path, error.into())),
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())
+            .map_err(|error| named(&path, error.into()))?;
+        Ok(Self { fd, path })
+    }
+
+    /// Opens a regular file to read and write; true beside it if it was made just now (its name is durable after
+    /// [`Folder::sync`]).
+    pub(crate) fn file(&self, name: &str) -> io::Result<(File, bool)> {
+        let path = self.checked(name)?;
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let (fd, made) = match rustix::fs::openat(&self.fd, name, flags, FILE_MODE) {
+            Err(Errno::NOENT) => {
+                (rustix::fs::openat(&self.fd, name, flags | OFlags::CREATE | OFlags::EXCL, FILE_MODE), true)
+            }
+            other => (other, false),
+        };
+        let file = File::from(fd.map_err(|error| named(&path, error.into()))?);
+        match file.metadata() {
+            Ok(metadata) if metadata.is_file() => Ok((file, made)),
+            Ok(_) => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{} is not a regular file", path.display()),
+            )),
+            Err(error) => Err(named(&path, error)),
+        }
+    }
+
+    /// The whole of a small file; none if it does not exist, an error if it has more than `max` bytes.
+    pub(crate) fn read(&self, name: &str, max: u64) -> io::Result<Option<Vec<u8>>> {
+        let path = self.checked(name)?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(named(&path, error.into())),
+        };
+        let mut bytes = Vec::new();
+        file.take(max + 1).read_to_end(&mut bytes).map_err(|error| named(&path, error))?;
+        if bytes.len() as u64 > max {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{} has more than {max} bytes", path.display()),
+            ));
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Puts `bytes` in the place of a file: written aside, synced, renamed, folder synced. A power cut leaves the
+    /// old file or the new one, whole.
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.checked(name)?;
+        // `~` is in no id, so a name aside cannot be another file's.
+        let aside = format!("{name}~");
+        self.remove(&aside)?;
+        let (mut file, _) = self.file(&aside)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        if let Err(error) = written {
+            // The half-written copy takes room that the old file's owner may need; losing it loses nothing.
+            let _ = self.remove(&aside);
+            return Err(named(&path, error));
+        }
+        rustix::fs::renameat(&self.fd, &aside, &self.fd, name).map_err(|error| named(&path, error.into()))?;
+        self.sync()
+    }
+
+    /// Removes a file; fine if there is none.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        let path = self.checked(name)?;
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(named(&path, error.into())),
+        }
+    }
+
+    /// Makes the names in this folder durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        rustix::fs::fsync(&self.fd).map_err(|error| named(&self.path, error.into()))
+    }
+
+    /// The names in this folder, without `.` and `..`.
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
+        let entries = Dir::read_from(&self.fd).map_err(|error| named(&self.path, error.into()))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| named(&self.path, error.into()))?;
+            match entry.file_name().to_str() {
+                Ok("." | "..") => {}
+                Ok(name) => names.push(name.to_owned()),
+                Err(_) => {}
+            }
+        }
+        Ok(names)
+    }
+
+    /// The bytes that may still be written to this folder's file system by this user.
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        let stat = rustix::fs::fstatvfs(&self.fd).map_err(|error| named(&self.path, error.into()))?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// Where this folder is, for messages.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Refuses a name that could lead out of the folder.
+    fn checked(&self, name: &str) -> io::Result<PathBuf> {
+        if is_plain_name(name) {
+            return Ok(self.path.join(name));
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} cannot be the name of a file")))
+    }
+}
+
+/// True if a text names an entry of a folder and nothing outside it.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\0'])
+}
+
+/// The error with the path in its message, its kind kept.
+fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_is_the_new_one_and_nothing_is_left_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&dir.path().join("deep/er")).unwrap();
+        folder.replace("marker", b"old").unwrap();
+        folder.replace("marker", b"new").unwrap();
+        assert_eq!(folder.read("marker", 16).unwrap().unwrap(), b"new");
+        assert_eq!(folder.names().unwrap(), ["marker"]);
+        assert_eq!(folder.read("nothing", 16).unwrap(), None);
+        assert_eq!(folder.read("marker", 2).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        for name in ["", ".", "..", "a/b", "/etc/passwd", "a\0b"] {
+            assert_eq!(folder.file(name).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");
+            assert_eq!(folder.child(name).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");
+            assert_eq!(
+                folder.replace(name, b"").unwrap_err().kind(),
+                io::ErrorKind::InvalidInput,
+                "{name:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_symbolic_link_is_never_written_or_read_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = dir.path().join("outside");
+        std::fs::write(&outside, b"precious").unwrap();
+        std::fs::create_dir(dir.path().join("elsewhere")).unwrap();
+        let folder = Folder::open(&dir.path().join("storage")).unwrap();
+        std::os::unix::fs::symlink(&outside, folder.path().join("link")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("elsewhere"), folder.path().join("way")).unwrap();
+
+        assert!(folder.file("link").is_err());
+        assert!(folder.read("link", 100).is_err());
+        assert!(folder.child("way").is_err());
+        folder.replace("link", b"replaced").unwrap();
+        assert_eq!(std::fs::read(&outside).unwrap(), b"precious", "the link was replaced, not followed");
+    }
+}

@@ -1,0 +1,152 @@
+use otaru_wire::DigestMethod;
+
+use super::*;
+
+struct Rig {
+    _dir: tempfile::TempDir,
+    storage: Folder,
+    slots: Slots,
+}
+
+fn rig() -> Rig {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = Folder::open(dir.path()).unwrap();
+    let slots = Slots::open(&storage, None).unwrap();
+    Rig { _dir: dir, storage, slots }
+}
+
+impl Rig {
+    fn prepare(&mut self, sizes: &[u64], resume: bool) {
+        self.slots.prepare(&Module::default(), Ok(Slot::B), sizes, resume);
+    }
+
+    fn on_disk(&self, name: &str) -> Vec<u8> {
+        let path = folder_path(self.storage.path(), &Module::default(), Slot::B);
+        std::fs::read(path.join(name)).unwrap()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let folder = folder_path(self.storage.path(), &Module::default(), Slot::B);
+        let mut names = Folder::open(&folder).unwrap().names().unwrap();
+        names.sort();
+        names
+    }
+}
+
+fn digest() -> Digest {
+    Digest::from_hex(DigestMethod::Md5, "25f9e794323b453885f5181f1b624d0b").unwrap()
+}
+
+#[test]
+fn stored_bytes_are_read_back_and_survive_a_restart_with_resume() {
+    let mut rig = rig();
+    rig.prepare(&[6, 3], false);
+    assert_eq!(rig.slots.store(0, 0, &mut b"abc".to_vec()), Ok(3));
+    assert_eq!(rig.slots.store(1, 0, &mut b"xyz".to_vec()), Ok(3));
+    rig.slots.sync().unwrap();
+    // A new process.
+    rig.slots = Slots::open(&rig.storage, None).unwrap();
+    rig.prepare(&[6, 3], true);
+    assert_eq!(rig.slots.store(0, 3, &mut b"def".to_vec()), Ok(6));
+    assert_eq!(rig.slots.read_back(0, ByteRange { start: 1, end: 6 }).unwrap(), b"bcdef");
+    assert_eq!(rig.slots.read_back(1, ByteRange { start: 0, end: 3 }).unwrap(), b"xyz");
+    rig.slots.finish(&Module::default(), &Version::new("2").unwrap(), &[digest(), digest()]).unwrap();
+    assert_eq!(rig.on_disk("0"), b"abcdef");
+    let manifest: Manifest = serde_json::from_slice(&rig.on_disk(MANIFEST)).unwrap();
+    assert_eq!(manifest.version.as_str(), "2");
+    assert_eq!(manifest.files.iter().map(|file| file.size).collect::<Vec<_>>(), [6, 3]);
+}
+
+#[test]
+fn a_fresh_preparation_leaves_nothing_of_the_package_before() {
+    let mut rig = rig();
+    rig.prepare(&[4, 4, 4], false);
+    rig.slots.store(0, 0, &mut b"past".to_vec()).unwrap();
+    rig.slots.finish(&Module::default(), &Version::new("2").unwrap(), &[digest(); 3]).unwrap();
+    rig.prepare(&[5], false);
+    assert_eq!(rig.names(), ["0"], "no manifest and no file of the package before");
+    assert_eq!(rig.on_disk("0"), [0; 5]);
+}
+
+#[test]
+fn bytes_past_a_file_or_of_no_file_are_refused() {
+    let mut rig = rig();
+    assert!(matches!(rig.slots.store(0, 0, &mut [1]), Err(SlotError::Medium(_))), "nothing prepared");
+    rig.prepare(&[4], false);
+    assert!(matches!(rig.slots.store(0, 2, &mut [1; 3]), Err(SlotError::Medium(_))));
+    assert!(matches!(rig.slots.store(0, u64::MAX, &mut [1]), Err(SlotError::Medium(_))));
+    assert!(matches!(rig.slots.store(1, 0, &mut [1]), Err(SlotError::Medium(_))));
+    assert!(matches!(rig.slots.read_back(0, ByteRange { start: 0, end: 5 }), Err(SlotError::Medium(_))));
+    assert_eq!(rig.on_disk("0"), [0; 4]);
+}
+
+#[test]
+fn a_full_medium_is_told_before_a_byte_of_the_slot_is_given_up() {
+    let mut rig = rig();
+    rig.prepare(&[4], false);
+    rig.slots.store(0, 0, &mut b"kept".to_vec()).unwrap();
+    rig.slots.sync().unwrap();
+    rig.slots.free_bytes = |_| Ok(RESERVE + 1_000_000);
+    rig.prepare(&[2_000_000], false);
+    let error = rig.slots.store(0, 0, &mut [1]).unwrap_err();
+    assert!(matches!(&error, SlotError::Full(text) if text.contains("are free in")), "{error}");
+    assert_eq!(rig.on_disk("0"), b"kept");
+    rig.prepare(&[900_000], false);
+    assert_eq!(rig.slots.store(0, 0, &mut [1]), Ok(1), "and it works once there is room");
+}
+
+#[test]
+fn a_size_that_no_medium_has_is_refused_and_takes_no_room() {
+    let mut rig = rig();
+    for size in [u64::MAX, i64::MAX as u64, 1 << 60] {
+        rig.prepare(&[size, size], false);
+        assert!(matches!(rig.slots.store(0, 0, &mut [1]), Err(SlotError::Full(_))), "{size}");
+        assert_eq!(rig.on_disk("0").len(), 0);
+    }
+}
+
+#[test]
+fn bytes_already_stored_are_not_asked_of_the_medium_again() {
+    let mut rig = rig();
+    rig.prepare(&[1_000_000], false);
+    rig.slots.store(0, 0, &mut vec![7; 1_000_000]).unwrap();
+    rig.slots.sync().unwrap();
+    rig.slots.free_bytes = |_| Ok(RESERVE + 4096);
+    rig.prepare(&[1_000_000], true);
+    assert_eq!(rig.slots.read_back(0, ByteRange { start: 0, end: 2 }).unwrap(), [7, 7]);
+}
+
+#[test]
+fn a_link_in_the_place_of_a_slots_file_is_not_written_through() {
+    let mut rig = rig();
+    rig.prepare(&[4], false);
+    let outside = rig.storage.path().join("outside");
+    std::fs::write(&outside, b"precious").unwrap();
+    let file = folder_path(rig.storage.path(), &Module::default(), Slot::B).join("0");
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(&outside, &file).unwrap();
+    rig.prepare(&[4], false);
+    assert!(matches!(rig.slots.store(0, 0, &mut b"evil".to_vec()), Err(SlotError::Medium(_))));
+    assert_eq!(std::fs::read(&outside).unwrap(), b"precious");
+}
+
+#[test]
+fn a_rehearsed_fault_spoils_one_bit_once_even_over_a_restart() {
+    let mut rig = rig();
+    let restart = |rig: &mut Rig| {
+        let fault = WriteFault::new(Folder::open(rig.storage.path()).unwrap(), 5).unwrap();
+        rig.slots = Slots::open(&rig.storage, Some(fault)).unwrap();
+        rig.prepare(&[8, 8], false);
+    };
+    restart(&mut rig);
+    rig.slots.store(1, 0, &mut b"01234567".to_vec()).unwrap();
+    rig.slots.store(0, 0, &mut b"01234".to_vec()).unwrap();
+    assert_eq!(rig.on_disk("0"), b"01234\0\0\0", "not its turn yet");
+    rig.slots.store(0, 5, &mut b"567".to_vec()).unwrap();
+    assert_eq!((rig.on_disk("0"), rig.on_disk("1")), (b"01234467".to_vec(), b"01234567".to_vec()));
+    rig.slots.store(0, 0, &mut b"01234567".to_vec()).unwrap();
+    assert_eq!(rig.on_disk("0"), b"01234567");
+    restart(&mut rig);
+    rig.slots.store(0, 0, &mut b"01234567".to_vec()).unwrap();
+    assert_eq!(rig.on_disk("0"), b"01234567");
+}
