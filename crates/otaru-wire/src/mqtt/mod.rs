@@ -5,8 +5,14 @@
 //! in, packet ids, keep-alive. No routing between devices, no retained messages, no wills.
 
 mod client;
+mod frame;
+mod packet;
+mod topic;
+mod violation;
+mod write;
 
 pub use client::{Client, ClientEvent, ClientOptions, CloseReason, PublishError, Refusal, Ticket};
+pub use violation::Violation;
 
 use alloc::{string::String, vec::Vec};
 

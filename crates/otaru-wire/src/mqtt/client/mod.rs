@@ -1,10 +1,16 @@
 //! The device's role of an MQTT session.
 
-use alloc::{string::String, vec::Vec};
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use session::Client;
+
+use alloc::string::String;
 use core::time::Duration;
 
-use super::{Message, ProtocolVersion, Qos};
-use crate::{Instant, dialect::Login};
+use super::{Message, ProtocolVersion};
+use crate::dialect::Login;
 
 /// What a session is opened with.
 #[derive(Debug, Clone)]
@@ -71,6 +77,8 @@ pub enum ClientEvent {
     Message(Message),
     /// The platform has the message.
     Acknowledged(Ticket),
+    /// The platform has refused the message (MQTT 5 only) with this reason code; it is not sent again.
+    NotAccepted(Ticket, u8),
     /// The answer to a subscription.
     Subscribed {
         /// The filter asked for.
@@ -91,9 +99,12 @@ pub enum PublishError {
     /// [`ClientOptions::max_waiting`] messages wait already.
     #[error("{0} messages wait for the platform already")]
     Full(usize),
-    /// The topic is empty, too long, or has a wildcard.
-    #[error("the topic cannot be published on")]
+    /// The topic is empty, too long, or has a wildcard; or the filter is malformed.
+    #[error("the topic cannot be used")]
     Topic,
+    /// The message is longer than the platform takes (MQTT 5: its Maximum Packet Size), or than MQTT can express.
+    #[error("the message is longer than the platform takes")]
+    TooLarge,
 }
 
 impl ClientOptions {
@@ -108,76 +119,5 @@ impl ClientOptions {
             max_packet: 256 * 1024,
             max_waiting: 32,
         }
-    }
-}
-
-/// An MQTT client session: tells what to send, when to wake it, and what happened.
-#[derive(Debug)]
-pub struct Client {
-    _options: ClientOptions,
-}
-
-#[allow(unused_variables, clippy::todo)]
-impl Client {
-    /// A session that is not open yet.
-    pub fn new(options: ClientOptions) -> Self {
-        Self { _options: options }
-    }
-
-    /// The transport is connected: CONNECT goes out. QoS 1 messages that were not acknowledged go out again
-    /// after CONNACK.
-    pub fn opened(&mut self, now: Instant) {
-        todo!()
-    }
-
-    /// Bytes came. After [`ClientEvent::Closed`] they are ignored.
-    pub fn received(&mut self, now: Instant, bytes: &[u8]) {
-        todo!()
-    }
-
-    /// The transport broke.
-    pub fn lost(&mut self) {
-        todo!()
-    }
-
-    /// Sends a message. QoS 1 messages are kept and sent again until acknowledged, over reconnects too.
-    ///
-    /// # Errors
-    /// [`PublishError`]; nothing was sent or kept then.
-    pub fn publish(&mut self, now: Instant, message: Message) -> Result<Option<Ticket>, PublishError> {
-        todo!()
-    }
-
-    /// Asks for a subscription; the answer comes as [`ClientEvent::Subscribed`].
-    ///
-    /// # Errors
-    /// [`PublishError`] if there is no session or the filter is malformed.
-    pub fn subscribe(&mut self, now: Instant, filter: &str, qos: Qos) -> Result<(), PublishError> {
-        todo!()
-    }
-
-    /// Says good-bye: DISCONNECT goes out, the session is over.
-    pub fn disconnect(&mut self) {
-        todo!()
-    }
-
-    /// When [`Client::timer`] must be called, if nothing else happens before.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
-    }
-
-    /// A time that [`Client::poll_timeout`] told has come.
-    pub fn timer(&mut self, now: Instant) {
-        todo!()
-    }
-
-    /// The next thing that happened.
-    pub fn poll_event(&mut self) -> Option<ClientEvent> {
-        todo!()
-    }
-
-    /// Appends bytes to send; false if there were none.
-    pub fn poll_transmit(&mut self, out: &mut Vec<u8>) -> bool {
-        todo!()
     }
 }
