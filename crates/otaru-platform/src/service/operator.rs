@@ -24,7 +24,8 @@ impl Service {
     pub async fn products(&self, page: Page<ProductKey>) -> Result<Vec<Product>, ServiceError> {
         todo!()
     }
-    pub async fn create_device(&self, id: DeviceId) -> Result<Device, ServiceError> {
+    /// `secret`: the one the device has already, e.g. from the vendor's cloud; none: a fresh one is made.
+    pub async fn create_device(&self, id: DeviceId, secret: Option<Secret>) -> Result<Device, ServiceError> {
         todo!()
     }
     pub async fn device(&self, id: &DeviceId) -> Result<DeviceView, ServiceError> {
