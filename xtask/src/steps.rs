@@ -33,8 +33,8 @@ pub(crate) const STEPS: [Step; 8] = [
     Step { name: "clippy", about: "all targets, no warning", fast: true, act: clippy },
     Step { name: "doc", about: "the documentation, no warning", fast: false, act: doc },
     Step { name: "small", about: "otaru-wire and otaru-core without std", fast: false, act: small },
+    Step { name: "programs", about: "what others wrote and the tests call", fast: false, act: programs },
     Step { name: "test", about: "unit tests, integration tests, doc tests", fast: true, act: test },
-    Step { name: "programs", about: "what the last step needs", fast: false, act: programs },
     Step { name: "peers", about: "tests with programs that others wrote", fast: false, act: peers },
 ];
 

@@ -23,6 +23,22 @@ pub(super) fn paths(file: &str, text: &str, files: &[String]) -> Vec<Finding> {
     findings
 }
 
+/// Finds pages that sources speak of, as in `(docs/….md)`, and that do not exist.
+pub(super) fn pages(file: &str, text: &str, files: &[String]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c)));
+        let named = words.filter(|word| word.starts_with("docs/") && word.ends_with(".md"));
+        findings.extend(named.filter(|page| !exists(page, files)).map(|page| Finding {
+            file: file.into(),
+            line: index + 1,
+            problem: format!("there is no page `{page}`"),
+            remedy: "write the page, or say here what it would say",
+        }));
+    }
+    findings
+}
+
 /// The targets of `[text](target)`.
 fn links(line: &str) -> impl Iterator<Item = &str> {
     line.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
@@ -88,6 +104,13 @@ mod tests {
         assert_eq!(found.iter().map(|it| it.line).collect::<Vec<_>>(), [2, 2]);
         assert!(found[0].problem.contains("`mqtt.md`"));
         assert!(found[1].problem.contains("gone.rs"));
+    }
+
+    #[test]
+    fn a_page_that_a_source_speaks_of_must_exist() {
+        assert_eq!(pages("a.rs", "//! See docs/mqtt.md, and mydocs/gone.md.\n", &files()), []);
+        let found = pages("a.rs", "//! Why:\n//! see (docs/gone.md).\n", &files());
+        assert_eq!(found.iter().map(|it| it.line).collect::<Vec<_>>(), [2]);
     }
 
     #[test]

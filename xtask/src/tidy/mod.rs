@@ -63,10 +63,14 @@ fn check_file(file: &str, text: &str, files: &[String]) -> Vec<Finding> {
     let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
     if extension == "rs" {
         findings.extend(modules::doc_line(file, text));
+        findings.extend(modules::left_out(file, text));
     }
     if matches!(extension, "rs" | "c" | "h" | "sh" | "js" | "css" | "html" | "sql") {
         findings.extend(modules::length(file, text));
         findings.extend(modules::unfinished(file, text));
+    }
+    if file.starts_with("crates/") {
+        findings.extend(docs::pages(file, text, files));
     }
     if extension == "md" {
         findings.extend(docs::paths(file, text, files));

@@ -1,4 +1,4 @@
-//! Source files: a doc line at the top, a bearable length, nothing left unfinished.
+//! Source files: a doc line at the top, a bearable length, nothing unfinished, no test left out without a reason.
 
 use super::Finding;
 
@@ -8,6 +8,9 @@ const MAX_LINES: usize = 400;
 /// Marks of work that is not done. In two parts, so that this file does not find itself.
 const UNFINISHED_WORDS: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 const UNFINISHED_CALLS: [&str; 2] = [concat!("to", "do!("), concat!("unimple", "mented!(")];
+
+/// What leaves a test out. In two parts, too.
+const IGNORE: &str = concat!("#[ig", "nore");
 
 /// Every file of Rust starts with a `//!` line that says what it is about.
 pub(super) fn doc_line(file: &str, text: &str) -> Option<Finding> {
@@ -53,6 +56,21 @@ pub(super) fn unfinished(file: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
+/// A test that plain `cargo test` leaves out says what it needs; `cargo xtask test` provides that and runs it.
+pub(super) fn left_out(file: &str, text: &str) -> Vec<Finding> {
+    let left_out = |line: &str| line.trim_start().starts_with(IGNORE);
+    let explained = |line: &str| line.contains("= \"needs ");
+    let lines = text.lines().enumerate().filter(|(_, line)| left_out(line) && !explained(line));
+    lines
+        .map(|(index, _)| Finding {
+            file: file.into(),
+            line: index + 1,
+            problem: "a test is left out without saying what it needs".into(),
+            remedy: "name the program, as in `= \"needs curl\"`, and add it to xtask/src/apt.rs",
+        })
+        .collect()
+}
+
 fn has_word(line: &str, word: &str) -> bool {
     line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|part| part == word)
 }
@@ -95,6 +113,14 @@ mod tests {
         }
         for call in UNFINISHED_CALLS {
             assert_eq!(unfinished("a.rs", &format!("fn f() {{ {call}) }}\n")).len(), 1, "{call}");
+        }
+    }
+
+    #[test]
+    fn a_test_that_is_left_out_without_a_need_is_found() {
+        assert_eq!(left_out("a.rs", &format!("{IGNORE} = \"needs curl\"]\nfn t() {{}}\n")), []);
+        for bad in ["]", " = \"slow\"]"] {
+            assert_eq!(left_out("a.rs", &format!("    #[test]\n    {IGNORE}{bad}\n")).len(), 1, "{bad}");
         }
     }
 
