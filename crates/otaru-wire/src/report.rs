@@ -42,6 +42,24 @@ pub enum Step {
     Failed(Failure),
 }
 
+impl Step {
+    /// The step's number on the wire: 0 to 100, or a failure's (aliyun-link-sdk-v4 §7.6). Percent above 100 is 100.
+    pub fn code(self) -> i8 {
+        match self {
+            Step::Percent(percent) => percent.min(100) as i8,
+            Step::Failed(failure) => failure.code(),
+        }
+    }
+
+    /// The step of that number; none if there is no such step.
+    pub fn from_code(code: i64) -> Option<Self> {
+        match u8::try_from(code) {
+            Ok(percent) => (percent <= 100).then_some(Step::Percent(percent)),
+            Err(_) => Failure::from_code(code).map(Step::Failed),
+        }
+    }
+}
+
 /// Where a Task failed. The numbers are every Aliyun generation's (aliyun-link-sdk-v4 §7.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,4 +72,48 @@ pub enum Failure {
     Digest,
     /// −4: the slot refused bytes.
     Write,
+}
+
+/// Every failure and its number, read from both sides (aliyun-link-sdk-v4 §7.6).
+const FAILURE_CODES: [(Failure, i8); 4] =
+    [(Failure::Upgrade, -1), (Failure::Download, -2), (Failure::Digest, -3), (Failure::Write, -4)];
+
+impl Failure {
+    /// The failure's number: −1 to −4.
+    pub fn code(self) -> i8 {
+        FAILURE_CODES.iter().find(|(failure, _)| *failure == self).map_or(-1, |(_, code)| *code)
+    }
+
+    /// The failure of that number; none if there is no such failure.
+    pub fn from_code(code: i64) -> Option<Self> {
+        FAILURE_CODES.iter().find(|(_, known)| i64::from(*known) == code).map(|(failure, _)| *failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Source: aliyun-link-sdk-v4 §7.6.
+    #[test]
+    fn every_failure_has_the_vendors_number() {
+        assert_eq!(Failure::Upgrade.code(), -1);
+        assert_eq!(Failure::Download.code(), -2);
+        assert_eq!(Failure::Digest.code(), -3);
+        assert_eq!(Failure::Write.code(), -4);
+    }
+
+    #[test]
+    fn every_step_comes_back_from_its_number_and_no_other_number_is_one() {
+        for code in -300..=300 {
+            match Step::from_code(code) {
+                Some(step) => assert_eq!(i64::from(step.code()), code),
+                None => assert!(!(-4..=100).contains(&code), "{code}"),
+            }
+            assert_eq!(Step::from_code(code).is_some(), (-4..=100).contains(&code), "{code}");
+        }
+        assert_eq!(Step::from_code(i64::MIN), None);
+        assert_eq!(Step::from_code(i64::MAX), None);
+        assert_eq!(Step::Percent(255).code(), 100);
+    }
 }
