@@ -32,7 +32,8 @@ pub struct Notice {
 /// Bytes known by size and digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
-    /// The name it was given at upload; only packages of several files tell it on the wire.
+    /// The name it was given at upload; only packages of several files tell it on the wire. A stranger's text: never a
+    /// path.
     pub name: Option<String>,
     /// Its length in bytes, above zero.
     pub size: u64,
@@ -86,10 +87,73 @@ pub enum NoticeError {
         /// The link's length in bytes.
         len: usize,
     },
+    /// A link, file name or signature holds a character that cannot be sent or followed.
+    #[error("the {what} holds {found:?}, which devices cannot read")]
+    Character {
+        /// `link`, `file name` or `signature`.
+        what: &'static str,
+        /// The first such character.
+        found: char,
+    },
+    /// A file larger than a device's number for it can be.
+    #[error("file {index} has {size} bytes; at most {max} are allowed")]
+    FileTooLarge {
+        /// Which file, from 0.
+        index: usize,
+        /// Its size in bytes.
+        size: u64,
+        /// The largest size, in bytes.
+        max: u64,
+    },
+    /// A file of a package of several has no name.
+    #[error("file {index} has no name; in a package of several files each needs one")]
+    Unnamed {
+        /// Which file, from 0.
+        index: usize,
+    },
+    /// A file's stream or its number within the stream is missing, 0 or too large.
+    #[error("file {index} has no place in a stream: stream and number start at 1")]
+    Stream {
+        /// Which file, from 0.
+        index: usize,
+    },
+    /// The files' digests are of several methods, and a notice names one.
+    #[error("the files have digests of different methods")]
+    MixedDigests,
+    /// Some files come by link and some by stream, or from several streams.
+    #[error("the files come from different kinds of source, or from several streams")]
+    MixedSources,
+    /// The extra data cannot be sent.
+    #[error("the extra data {problem}")]
+    Extra {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Braces or brackets do not balance, and devices count them inside texts too.
+    #[error("braces do not balance in the {what}, and devices count them inside texts too")]
+    Braces {
+        /// `link`, `file name` or `extra data`.
+        what: &'static str,
+    },
+    /// Another text or the extra data would be taken for this key by devices that search for it.
+    #[error("a text in the notice would be taken for its key {key:?}")]
+    Shadowed {
+        /// The key.
+        key: &'static str,
+    },
+    /// The whole message is too long.
+    #[error("the notice has {len} bytes; at most {max} can be sent")]
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+        /// The longest length, in bytes.
+        max: usize,
+    },
 }
 
 impl Notice {
-    /// Checks what no dialect may break: at least one file, none empty, links of bearable length.
+    /// Checks what no dialect may break: at least one file, none empty, links of bearable length without
+    /// blanks or control characters (a line break in a link would forge a header).
     ///
     /// # Errors
     /// The first rule broken.
@@ -103,10 +167,13 @@ impl Notice {
             if file.size == 0 {
                 return Err(NoticeError::EmptyFile { index });
             }
-            if let Source::Http { url } = &file.source
-                && url.len() > MAX_URL_BYTES
-            {
-                return Err(NoticeError::UrlTooLong { index, len: url.len() });
+            if let Source::Http { url } = &file.source {
+                if url.len() > MAX_URL_BYTES {
+                    return Err(NoticeError::UrlTooLong { index, len: url.len() });
+                }
+                if let Some(found) = url.chars().find(|c| c.is_control() || c.is_whitespace()) {
+                    return Err(NoticeError::Character { what: "link", found });
+                }
             }
         }
         Ok(())
@@ -125,5 +192,51 @@ impl Notice {
             && self.delta == other.delta
             && self.files.len() == other.files.len()
             && self.files.iter().zip(&other.files).all(|(a, b)| a.size == b.size && a.digest == b.digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{string::ToString, vec};
+
+    use super::*;
+
+    fn notice(size: u64, url: &str) -> Notice {
+        let source = Source::Http { url: url.to_string() };
+        Notice {
+            version: "2.0.0".parse().unwrap(),
+            module: Module::default(),
+            files: vec![File { name: None, size, digest: Digest::Md5([7; 16]), source }],
+            delta: false,
+            extra: None,
+            signature: None,
+        }
+    }
+
+    #[test]
+    fn what_no_dialect_may_break_is_refused() {
+        let good = notice(9, "http://files.example/a?t=1");
+        assert_eq!(good.check(), Ok(()));
+        assert_eq!(Notice { files: vec![], ..good.clone() }.check(), Err(NoticeError::NoFiles));
+        let many = vec![good.files[0].clone(); MAX_FILES + 1];
+        assert_eq!(Notice { files: many, ..good }.check(), Err(NoticeError::TooManyFiles { count: 21 }));
+        assert_eq!(notice(0, "http://x/a").check(), Err(NoticeError::EmptyFile { index: 0 }));
+        let long = "x".repeat(MAX_URL_BYTES + 1);
+        assert_eq!(notice(1, &long).check(), Err(NoticeError::UrlTooLong { index: 0, len: 8193 }));
+        assert_eq!(notice(1, &long[1..]).check(), Ok(()));
+        for found in ['\r', '\n', '\0', ' ', '\u{85}', '\u{a0}'] {
+            let forged = notice(1, &alloc::format!("http://x/a{found}Host: y"));
+            assert_eq!(forged.check(), Err(NoticeError::Character { what: "link", found }));
+        }
+    }
+
+    #[test]
+    fn a_fresh_link_for_the_same_bytes_is_the_same_offer() {
+        let (a, b) = (notice(9, "http://x/a?t=1"), notice(9, "http://x/a?t=2"));
+        assert!(a.same_offer(&b));
+        assert!(!a.same_offer(&notice(8, "http://x/a?t=1")));
+        assert!(!a.same_offer(&Notice { delta: true, ..a.clone() }));
+        assert!(!a.same_offer(&Notice { version: "2.0.1".parse().unwrap(), ..a.clone() }));
+        assert_eq!(notice(u64::MAX, "x").total_size(), u64::MAX);
     }
 }

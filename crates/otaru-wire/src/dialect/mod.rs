@@ -8,6 +8,21 @@ use alloc::{string::String, vec::Vec};
 
 use crate::{DeviceId, IdError, MessageId, Notice, NoticeError, Report, mqtt::Message};
 
+/// The platform halves of every dialect, in the order in which a login is tried.
+pub const PLATFORM_HALVES: &[&dyn PlatformHalf] = &[&aliyun::Platform];
+
+/// The platform's half of the dialect of that name.
+pub fn platform_half(name: &str) -> Option<&'static dyn PlatformHalf> {
+    PLATFORM_HALVES.iter().copied().find(|half| half.name() == name)
+}
+
+/// The device's half of the dialect of that name. A device that speaks only one names its type instead and links
+/// nothing else.
+pub fn device_half(name: &str) -> Option<&'static dyn DeviceHalf> {
+    const HALVES: &[&dyn DeviceHalf] = &[&aliyun::Device];
+    HALVES.iter().copied().find(|half| half.name() == name)
+}
+
 /// What a device is given when it is made.
 #[derive(Clone)]
 pub struct Credentials {
@@ -168,6 +183,26 @@ pub enum LoginError {
 /// Why a message cannot be understood. The sender broke the dialect; nothing changes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
+    /// The payload is longer than any message may be.
+    #[error("the message has {len} bytes; at most {max} are read")]
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+        /// The longest length read, in bytes.
+        max: usize,
+    },
+    /// The payload nests deeper than any message may.
+    #[error("the message nests deeper than {max} levels")]
+    TooDeep {
+        /// The deepest nesting read.
+        max: usize,
+    },
+    /// A progress report's step is no percentage and no known failure.
+    #[error("step {found} is not one of -4 to 100")]
+    Step {
+        /// The number found.
+        found: i64,
+    },
     /// It is not JSON, or a field has the wrong type or is missing.
     #[error("malformed message: {0}")]
     Malformed(String),
@@ -183,4 +218,28 @@ pub enum ReadError {
     /// It breaks a rule that every dialect has.
     #[error(transparent)]
     Notice(#[from] NoticeError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_halves_of_every_dialect_are_found_by_one_name() {
+        for half in PLATFORM_HALVES {
+            assert_eq!(platform_half(half.name()).map(|found| found.name()), Some(half.name()));
+            assert_eq!(device_half(half.name()).map(|found| found.name()), Some(half.name()));
+        }
+        assert!(platform_half("").is_none());
+        assert!(device_half("Aliyun").is_none());
+    }
+
+    #[test]
+    fn no_secret_shows_in_a_debug_text() {
+        let id = DeviceId { product: "a1DemoPk001".parse().unwrap(), device: "dev-one".parse().unwrap() };
+        let credentials = Credentials { id, secret: "s3cret".into() };
+        let login = aliyun::Device.write_login(&credentials, Transport::Plain);
+        let shown = alloc::format!("{credentials:?} {login:?}");
+        assert!(!shown.contains("s3cret") && !shown.contains(&login.password), "{shown}");
+    }
 }

@@ -1,4 +1,31 @@
 //! Alibaba Cloud IoT Platform: Link SDK v4 generation. Facts: the sheet aliyun-link-sdk-v4.
+//!
+//! One file a message, both directions in it. What is written is exact to the byte, because stock SDKs search texts
+//! instead of parsing JSON; what is read is taken in every spelling that a known SDK, platform or document has.
+
+mod json;
+mod login;
+mod notice;
+mod progress;
+mod query;
+mod stock;
+mod topics;
+mod version;
+
+pub use topics::Topic;
+
+use alloc::{string::String, vec::Vec};
+
+use super::{
+    Credentials, DeviceHalf, Downlink, Login, LoginError, PlatformHalf, ReadError, Transport, Uplink,
+};
+use crate::{
+    DeviceId, MessageId, Notice, NoticeError, Report, Step,
+    mqtt::{Message, Qos},
+};
+
+/// The dialect's name, of both halves.
+const NAME: &str = "aliyun";
 
 /// The device's half.
 #[derive(Debug, Clone, Copy)]
@@ -7,3 +34,169 @@ pub struct Device;
 /// The platform's half.
 #[derive(Debug, Clone, Copy)]
 pub struct Platform;
+
+impl DeviceHalf for Device {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn write_login(&self, credentials: &Credentials, transport: Transport) -> Login {
+        login::write(credentials, transport)
+    }
+
+    /// The vendor's platform delivers without a SUBSCRIBE and takes one too; other brokers need it
+    /// (aliyun-link-sdk-v4 §2.1).
+    fn subscriptions(&self, device: &DeviceId) -> Vec<String> {
+        [Topic::Upgrade, Topic::FirmwareGetReply].map(|topic| topic.of(device)).into()
+    }
+
+    /// Version reports and failures bear QoS 1, because a Task ends by them; percentages and queries bear QoS 0.
+    /// The v4 SDK sends all with QoS 0, v3 its version with QoS 1; the platform takes both
+    /// (aliyun-link-sdk-v4 §2.1, aliyun-iotkit-v3 §2.0).
+    fn write_report(&self, device: &DeviceId, id: u32, report: &Report) -> Message {
+        let (topic, payload, qos) = match report {
+            Report::Version { module, version } => {
+                (Topic::Inform, version::write(id, module, version), Qos::AtLeastOnce)
+            }
+            Report::Progress { module, step, description } => {
+                let qos = match step {
+                    Step::Percent(_) => Qos::AtMostOnce,
+                    Step::Failed(_) => Qos::AtLeastOnce,
+                };
+                (Topic::Progress, progress::write(id, module, *step, description), qos)
+            }
+            Report::Query { module } => (Topic::FirmwareGet, query::write(id, module), Qos::AtMostOnce),
+        };
+        Message { topic: topic.of(device), payload: payload.into_bytes(), qos }
+    }
+
+    fn read_message(&self, device: &DeviceId, topic: &str, payload: &[u8]) -> Result<Downlink, ReadError> {
+        match Topic::parse(topic) {
+            Some(place) if !place.is_of(device) => Ok(Downlink::Foreign),
+            Some(place) if place.topic == Topic::Upgrade => notice::read_push(payload),
+            Some(place) if place.topic == Topic::FirmwareGetReply => notice::read_answer(payload),
+            _ => Ok(Downlink::Foreign),
+        }
+    }
+}
+
+impl PlatformHalf for Platform {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn read_login(&self, login: &Login) -> Result<DeviceId, LoginError> {
+        login::read(login)
+    }
+
+    fn verify_login(&self, login: &Login, secret: &str) -> Result<(), LoginError> {
+        login::verify(login, secret)
+    }
+
+    fn may_publish(&self, device: &DeviceId, topic: &str) -> bool {
+        Topic::parse(topic).is_some_and(|place| {
+            place.is_of(device) && matches!(place.topic, Topic::Inform | Topic::Progress | Topic::FirmwareGet)
+        })
+    }
+
+    fn may_subscribe(&self, device: &DeviceId, filter: &str) -> bool {
+        Topic::parse(filter).is_some_and(|place| {
+            place.is_of(device) && matches!(place.topic, Topic::Upgrade | Topic::FirmwareGetReply)
+        })
+    }
+
+    fn read_report(&self, topic: &str, payload: &[u8]) -> Result<Uplink, ReadError> {
+        let place = Topic::parse(topic).ok_or(ReadError::UnknownTopic)?;
+        let (id, report) = match place.topic {
+            Topic::Inform => version::read(payload)?,
+            Topic::Progress => progress::read(payload)?,
+            Topic::FirmwareGet => query::read(payload)?,
+            _ => return Err(ReadError::UnknownTopic),
+        };
+        Ok(Uplink { device: place.device()?, id, report })
+    }
+
+    /// QoS 0, as the vendor's platform pushes (aliyun-link-sdk-v4 §2.1): what gets lost is told again when the
+    /// device connects, reports or asks.
+    fn write_notice(&self, device: &DeviceId, now_ms: u64, notice: &Notice) -> Result<Message, NoticeError> {
+        let payload = notice::write_push(now_ms, notice)?;
+        Ok(Message { topic: Topic::Upgrade.of(device), payload: payload.into_bytes(), qos: Qos::AtMostOnce })
+    }
+
+    fn write_answer(
+        &self,
+        device: &DeviceId,
+        id: &MessageId,
+        notice: Option<&Notice>,
+    ) -> Result<Message, NoticeError> {
+        let payload = match notice {
+            Some(notice) => notice::write_answer(id, notice)?,
+            None => query::write_nothing(id),
+        };
+        Ok(Message {
+            topic: Topic::FirmwareGetReply.of(device),
+            payload: payload.into_bytes(),
+            qos: Qos::AtMostOnce,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(product: &str, name: &str) -> DeviceId {
+        DeviceId { product: product.parse().unwrap(), device: name.parse().unwrap() }
+    }
+
+    #[test]
+    fn a_device_may_publish_its_three_reports_and_nothing_else() {
+        let me = device("a1DemoPk001", "dev-one");
+        for topic in Topic::ALL {
+            let allowed = matches!(topic, Topic::Inform | Topic::Progress | Topic::FirmwareGet);
+            assert_eq!(Platform.may_publish(&me, &topic.of(&me)), allowed, "{topic:?}");
+            assert!(!Platform.may_publish(&me, &topic.of(&device("a1DemoPk001", "dev-two"))), "{topic:?}");
+            assert!(!Platform.may_publish(&me, &topic.of(&device("a1DemoPk002", "dev-one"))), "{topic:?}");
+        }
+        for topic in ["", "/", "#", "+", "$SYS/x", "/ota/device/inform/a1DemoPk001/dev-one/", "/user/x"] {
+            assert!(!Platform.may_publish(&me, topic), "{topic:?}");
+        }
+    }
+
+    #[test]
+    fn a_device_may_subscribe_to_its_two_topics_and_to_no_wildcard() {
+        let me = device("a1DemoPk001", "dev-one");
+        for topic in Topic::ALL {
+            let allowed = matches!(topic, Topic::Upgrade | Topic::FirmwareGetReply);
+            assert_eq!(Platform.may_subscribe(&me, &topic.of(&me)), allowed, "{topic:?}");
+            assert!(!Platform.may_subscribe(&me, &topic.of(&device("a1DemoPk001", "dev-two"))), "{topic:?}");
+        }
+        for filter in
+            ["#", "/ota/device/upgrade/+/+", "/ota/device/upgrade/a1DemoPk001/+", "/ota/device/upgrade/#"]
+        {
+            assert!(!Platform.may_subscribe(&me, filter), "{filter}");
+        }
+        for filter in Device.subscriptions(&me) {
+            assert!(Platform.may_subscribe(&me, &filter), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_message_of_another_device_or_topic_is_foreign_to_a_device() {
+        let me = device("a1DemoPk001", "dev-one");
+        let other = device("a1DemoPk001", "dev-two");
+        for topic in [Topic::Upgrade.of(&other), Topic::ConfigPush.of(&me), "/x".into()] {
+            assert_eq!(Device.read_message(&me, &topic, b"not even JSON"), Ok(Downlink::Foreign), "{topic}");
+        }
+        assert!(Device.read_message(&me, &Topic::Upgrade.of(&me), b"not even JSON").is_err());
+    }
+
+    #[test]
+    fn a_report_on_a_topic_that_is_none_is_refused() {
+        let me = device("a1DemoPk001", "dev-one");
+        let payload = br#"{"id":1, "params":{"version":"1.0.0"}}"#;
+        for topic in [Topic::Upgrade.of(&me), "/ota/device/inform/a1DemoPk001/+".into(), "x".into()] {
+            assert!(Platform.read_report(&topic, payload).is_err(), "{topic}");
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! The login: client id, user name and password of CONNECT (aliyun-link-sdk-v4 §1.2, §1.3).
+
+use alloc::{format, string::String};
+
+use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
+use sha1::Sha1;
+use sha2::Sha256;
+
+use crate::{
+    DeviceId, DeviceName, ProductKey,
+    dialect::{Credentials, Login, LoginError, Transport},
+};
+
+/// The vendor SDK's constant: the year 2050, not a clock (aliyun-link-sdk-v4 §1.2).
+const TIMESTAMP: &str = "2524608000000";
+
+/// The longest client id before the first `|`, in characters (aliyun-link-sdk-v4 §1.3).
+const MAX_CLIENT_ID_CHARS: usize = 64;
+
+/// The login of a device, in the form of the vendor's SDK with our own version tag.
+pub(super) fn write(credentials: &Credentials, transport: Transport) -> Login {
+    let DeviceId { product, device } = &credentials.id;
+    let mut client_id = format!("{product}.{device}");
+    if client_id.len() > MAX_CLIENT_ID_CHARS {
+        client_id = device.as_str().into();
+    }
+    let secure_mode = match transport {
+        Transport::Tls => 2,
+        Transport::Plain => 3,
+    };
+    let signed = signed_text(&client_id, device.as_str(), product.as_str(), Some(TIMESTAMP));
+    Login {
+        client_id: format!(
+            "{client_id}|timestamp={TIMESTAMP},_ss=1,_v=otaru-{},securemode={secure_mode},\
+             signmethod=hmacsha256,ext=3|",
+            env!("CARGO_PKG_VERSION"),
+        ),
+        user_name: format!("{device}&{product}"),
+        password: hmac_sha256_hex(credentials.secret.as_bytes(), signed.as_bytes()),
+    }
+}
+
+/// Who a login claims to be.
+pub(super) fn read(login: &Login) -> Result<DeviceId, LoginError> {
+    let parts = Parts::read(login)?;
+    Ok(DeviceId { product: ProductKey::new(parts.product)?, device: DeviceName::new(parts.device)? })
+}
+
+/// Recomputes the signature from the parameters that came and compares in constant time.
+pub(super) fn verify(login: &Login, secret: &str) -> Result<(), LoginError> {
+    let parts = Parts::read(login)?;
+    let mut bytes = [0; Method::MAX_LEN];
+    let signature = hex_bytes(&login.password, &mut bytes).ok_or(LoginError::WrongPassword)?;
+    let method = match parts.method {
+        Some(name) => Method::from_name(name)
+            .ok_or(LoginError::Malformed { part: "client id", problem: "its signmethod is unknown" })?,
+        None => Method::from_len(signature.len()).ok_or(LoginError::WrongPassword)?,
+    };
+    let signed = signed_text(parts.client_id, parts.device, parts.product, parts.timestamp);
+    let (key, signed) = (secret.as_bytes(), signed.as_bytes());
+    let holds = match method {
+        Method::Md5 => holds::<Hmac<Md5>>(key, signed, signature),
+        Method::Sha1 => holds::<Hmac<Sha1>>(key, signed, signature),
+        Method::Sha256 => holds::<Hmac<Sha256>>(key, signed, signature),
+    };
+    if holds { Ok(()) } else { Err(LoginError::WrongPassword) }
+}
+
+/// What is signed: every parameter sent, name directly followed by value, names in alphabetical order.
+fn signed_text(client_id: &str, device: &str, product: &str, timestamp: Option<&str>) -> String {
+    let mut text = format!("clientId{client_id}deviceName{device}productKey{product}");
+    if let Some(timestamp) = timestamp {
+        text.push_str("timestamp");
+        text.push_str(timestamp);
+    }
+    text
+}
+
+/// A login taken apart, nothing proven.
+struct Parts<'a> {
+    client_id: &'a str,
+    device: &'a str,
+    product: &'a str,
+    method: Option<&'a str>,
+    timestamp: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    /// The form that makes a login this dialect's: `{any}|{pairs}|` and `{device name}&{product key}`. Pairs come in
+    /// any order; empty items and unknown keys are passed over; of a repeated key the first counts.
+    fn read(login: &'a Login) -> Result<Self, LoginError> {
+        let (client_id, pairs) = login.client_id.split_once('|').ok_or(LoginError::NotThisDialect)?;
+        let (device, product) = login.user_name.split_once('&').ok_or(LoginError::NotThisDialect)?;
+        match client_id.chars().nth(MAX_CLIENT_ID_CHARS) {
+            None if client_id.is_empty() => {
+                return Err(LoginError::Malformed {
+                    part: "client id",
+                    problem: "nothing stands before its |",
+                });
+            }
+            None => {}
+            Some(_) => {
+                let problem = "more than 64 characters stand before its |";
+                return Err(LoginError::Malformed { part: "client id", problem });
+            }
+        }
+        let pairs = pairs.split('|').next().unwrap_or_default();
+        let value = |key: &str| {
+            let mut values = pairs.split(',').filter_map(|pair| pair.split_once('='));
+            values.find_map(|(name, value)| (name.trim() == key).then_some(value.trim()))
+        };
+        Ok(Self { client_id, device, product, method: value("signmethod"), timestamp: value("timestamp") })
+    }
+}
+
+/// How a login is signed.
+#[derive(Debug, Clone, Copy)]
+enum Method {
+    Md5,
+    Sha1,
+    Sha256,
+}
+
+impl Method {
+    /// The longest signature, in bytes.
+    const MAX_LEN: usize = 32;
+
+    fn from_name(name: &str) -> Option<Self> {
+        [("hmacmd5", Method::Md5), ("hmacsha1", Method::Sha1), ("hmacsha256", Method::Sha256)]
+            .into_iter()
+            .find_map(|(known, method)| name.eq_ignore_ascii_case(known).then_some(method))
+    }
+
+    /// The method of a login that names none: the signature's length tells it.
+    fn from_len(len: usize) -> Option<Self> {
+        match len {
+            16 => Some(Method::Md5),
+            20 => Some(Method::Sha1),
+            32 => Some(Method::Sha256),
+            _ => None,
+        }
+    }
+}
+
+fn holds<M: Mac + KeyInit>(key: &[u8], signed: &[u8], signature: &[u8]) -> bool {
+    // HMAC takes keys of every length; should a library ever refuse one, the login is refused.
+    M::new_from_slice(key).is_ok_and(|mac| mac.chain_update(signed).verify_slice(signature).is_ok())
+}
+
+fn hmac_sha256_hex(key: &[u8], signed: &[u8]) -> String {
+    let Ok(mac) = Hmac::<Sha256>::new_from_slice(key) else {
+        return String::new(); // HMAC takes keys of every length
+    };
+    mac.chain_update(signed).finalize().into_bytes().iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// The bytes of hex digits of either case; none if they are not, or too many.
+fn hex_bytes<'a>(hex: &str, buffer: &'a mut [u8; Method::MAX_LEN]) -> Option<&'a [u8]> {
+    if !hex.len().is_multiple_of(2) {
+        return None;
+    }
+    let bytes = buffer.get_mut(..hex.len() / 2)?;
+    for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+        for digit in pair {
+            *byte = *byte << 4 | char::from(*digit).to_digit(16)? as u8;
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{string::ToString, vec::Vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECRET: &str = "00112233445566778899aabbccddeeff";
+    const PASSWORD: &str = "97751F61EE6A1A0700642E4BA6CC36497CFA2CE0043DC55CDE9C316B554EE331";
+
+    fn login(client_id: &str, password: &str) -> Login {
+        Login {
+            client_id: client_id.into(),
+            user_name: "dev-one&a1DemoPk001".into(),
+            password: password.into(),
+        }
+    }
+
+    fn credentials(product: &str, device: &str, secret: &str) -> Credentials {
+        let id = DeviceId { product: product.parse().unwrap(), device: device.parse().unwrap() };
+        Credentials { id, secret: secret.into() }
+    }
+
+    /// Source: aliyun-link-sdk-v4 §1.3, the first worked example, seen on the wire.
+    #[test]
+    fn the_vendors_sdk_logs_in() {
+        let login = login(
+            "a1DemoPk001.dev-one|timestamp=2524608000000,_ss=1,_v=sdk-c-4.2.0,securemode=3,signmethod=hmacsha256,\
+             ext=3,_conn=tcp_0|",
+            PASSWORD,
+        );
+        assert_eq!(read(&login).unwrap().to_string(), "a1DemoPk001/dev-one");
+        assert_eq!(verify(&login, SECRET), Ok(()));
+        assert_eq!(verify(&login, "00112233445566778899aabbccddeefe"), Err(LoginError::WrongPassword));
+    }
+
+    /// Source: aliyun-iotkit-v3 §1.2, the worked example; v3 signs the same way.
+    #[test]
+    fn the_older_generation_logs_in() {
+        let login = Login {
+            client_id: "a1TestPk001.dev-0001|timestamp=2524608000000,_v=sdk-c-3.2.0,securemode=3,\
+                        signmethod=hmacsha256,lan=C,gw=0,ext=0|"
+                .into(),
+            user_name: "dev-0001&a1TestPk001".into(),
+            password: "B5DE63BD347F9BF3B5F0322DE0EBF94295CB4C49A2D6EF50795BD34C05B3E730".into(),
+        };
+        assert_eq!(verify(&login, "0123456789abcdef0123456789abcdef"), Ok(()));
+    }
+
+    /// Source: aliyun-link-sdk-v4 §1.3, the second worked example; the hmacmd5 value was computed by Python's hmac.
+    #[test]
+    fn any_client_id_and_all_three_methods_log_in() {
+        for (method, password) in [
+            ("hmacsha256", "12dd49b3c0c766ec0c81c5852a89fc64258242fd47b4ff2ff7df69ac15266317"),
+            ("hmacsha1", "5c139b633cb59552d1a2d8806e487f91feddd57b"),
+            ("hmacmd5", "d5f2cb2f20ef3836f4819c00e5c830e1"),
+        ] {
+            for password in [password.to_string(), password.to_uppercase()] {
+                let named = format!("mac-0001|securemode=3,signmethod={method}|");
+                assert_eq!(verify(&login(&named, &password), SECRET), Ok(()), "{method}");
+                let unnamed = "mac-0001|securemode=3|";
+                assert_eq!(verify(&login(unnamed, &password), SECRET), Ok(()), "{method} by its length");
+            }
+        }
+    }
+
+    #[test]
+    fn pairs_are_read_loosely() {
+        for pairs in [
+            "signmethod=hmacsha256,timestamp=2524608000000",
+            "timestamp=2524608000000,,signmethod=hmacsha256,ext=3,",
+            "timestamp=2524608000000,x,=,y==,signmethod=HmacSHA256,timestamp=9",
+            " timestamp = 2524608000000 , signmethod = hmacsha256 ",
+            "timestamp=2524608000000|more",
+        ] {
+            for end in ["|", ""] {
+                let client_id = format!("a1DemoPk001.dev-one|{pairs}{end}");
+                assert_eq!(verify(&login(&client_id, PASSWORD), SECRET), Ok(()), "{client_id}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_login_with_anything_signed_changed_is_refused() {
+        let good = "a1DemoPk001.dev-one|timestamp=2524608000000,signmethod=hmacsha256|";
+        for client_id in [
+            "a1DemoPk001.dev-onf|timestamp=2524608000000,signmethod=hmacsha256|",
+            "a1DemoPk001.dev-one|timestamp=2524608000001,signmethod=hmacsha256|",
+            "a1DemoPk001.dev-one|signmethod=hmacsha256|",
+            "a1DemoPk001.dev-one|timestamp=2524608000000,signmethod=hmacsha1|",
+            "a1DemoPk001.dev-one|timestamp=2524608000000,signmethod=hmacmd5|",
+        ] {
+            assert_eq!(verify(&login(client_id, PASSWORD), SECRET), Err(LoginError::WrongPassword));
+        }
+        for password in ["", "0", "zz", &PASSWORD[..62], &format!("{PASSWORD}00"), &"é".repeat(32)] {
+            assert_eq!(verify(&login(good, password), SECRET), Err(LoginError::WrongPassword), "{password}");
+        }
+        for user_name in ["dev-two&a1DemoPk001", "dev-one&a1DemoPk002", "dev-one&a1DemoPk001&"] {
+            let login = Login { user_name: user_name.into(), ..login(good, PASSWORD) };
+            assert_eq!(verify(&login, SECRET), Err(LoginError::WrongPassword), "{user_name}");
+        }
+        assert_eq!(verify(&login(good, PASSWORD), ""), Err(LoginError::WrongPassword));
+    }
+
+    #[test]
+    fn the_form_alone_decides_whose_dialect_a_login_is() {
+        let not_ours = Err(LoginError::NotThisDialect);
+        assert_eq!(read(&Login::default()), not_ours);
+        assert_eq!(read(&login("plain-client", PASSWORD)), not_ours);
+        assert_eq!(read(&Login { user_name: "someone".into(), ..login("a|b|", PASSWORD) }), not_ours);
+    }
+
+    #[test]
+    fn a_login_of_our_form_with_a_bad_part_is_told_so() {
+        let long = format!("{}|signmethod=hmacsha256|", "é".repeat(65));
+        for client_id in ["|signmethod=hmacsha256|", &long] {
+            assert!(matches!(
+                read(&login(client_id, "")),
+                Err(LoginError::Malformed { part: "client id", .. })
+            ));
+        }
+        assert!(read(&login(&format!("{}|x|", "é".repeat(64)), "")).is_ok());
+        for user_name in ["&a1DemoPk001", "dev-one&", "dev/one&a1DemoPk001", "dev&one&a1DemoPk001", "+&#"] {
+            let login = Login { user_name: user_name.into(), ..login("a|b|", PASSWORD) };
+            assert!(matches!(read(&login), Err(LoginError::Id(_))), "{user_name}");
+        }
+        let unknown = verify(&login("a|signmethod=none|", PASSWORD), SECRET);
+        assert!(matches!(unknown, Err(LoginError::Malformed { .. })));
+    }
+
+    /// Source: aliyun-link-sdk-v4 §1.2, §1.3: the same device as the worked example, so the same password.
+    #[test]
+    fn our_login_is_the_vendors_with_our_own_version_tag() {
+        let credentials = credentials("a1DemoPk001", "dev-one", SECRET);
+        for (transport, mode) in [(Transport::Plain, 3), (Transport::Tls, 2)] {
+            let login = write(&credentials, transport);
+            let version = env!("CARGO_PKG_VERSION");
+            assert_eq!(
+                login.client_id,
+                format!(
+                    "a1DemoPk001.dev-one|timestamp=2524608000000,_ss=1,_v=otaru-{version},securemode={mode},\
+                     signmethod=hmacsha256,ext=3|"
+                )
+            );
+            assert_eq!(login.user_name, "dev-one&a1DemoPk001");
+            assert_eq!(login.password, PASSWORD);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_device_logs_in_with_its_secret_and_with_no_other(
+            product in "[A-Za-z0-9_-]{1,64}", device in "[A-Za-z0-9_.:@-]{1,64}", secret in ".{0,80}", other in ".{0,80}",
+        ) {
+            let credentials = credentials(&product, &device, &secret);
+            let login = write(&credentials, Transport::Tls);
+            prop_assert_eq!(read(&login), Ok(credentials.id));
+            prop_assert_eq!(verify(&login, &secret), Ok(()));
+            if other.trim_end_matches('\0') != secret.trim_end_matches('\0') {
+                prop_assert_eq!(verify(&login, &other), Err(LoginError::WrongPassword));
+            }
+        }
+
+        #[test]
+        fn random_texts_never_panic(client_id in ".*[|]?.*", user_name in ".*&?.*", password: String, hex in "[0-9a-f]*") {
+            for password in [password, hex] {
+                let login = Login { client_id: client_id.clone(), user_name: user_name.clone(), password };
+                let _ = read(&login);
+                prop_assert!(verify(&login, SECRET).is_err());
+            }
+        }
+
+        #[test]
+        fn hex_of_either_case_gives_the_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..=32)) {
+            let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = hex.concat();
+            for hex in [hex.to_uppercase(), hex] {
+                let mut buffer = [0; 32];
+                prop_assert_eq!(hex_bytes(&hex, &mut buffer), Some(&bytes[..]));
+            }
+        }
+    }
+}
