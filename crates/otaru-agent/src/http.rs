@@ -184,7 +184,6 @@ impl<D: Fn(FetchEvent) -> bool> Worker<D> {
             let mut shared = lock(&self.shared);
             if shared.wanted == Some(id) {
                 shared.wanted = None;
-                drop(shared);
                 if !(self.deliver)(FetchEvent::Ended(id, result)) {
                     return;
                 }
@@ -225,7 +224,11 @@ impl<D: Fn(FetchEvent) -> bool> Worker<D> {
                 self.buffers.push(buffer);
                 return Ok(());
             }
-            self.send(request.id, FetchEvent::Body(request.id, buffer))?;
+            if let Err(stopped) = self.send(request.id, FetchEvent::Body(request.id, buffer)) {
+                // That buffer will not be returned: a new one takes its place.
+                self.buffers.push(Vec::new());
+                return Err(stopped);
+            }
             if let Some(pace) = &mut self.pace {
                 let pause = pace.spend(len, Instant::now());
                 self.pause(request.id, pause)?;
@@ -257,9 +260,10 @@ impl<D: Fn(FetchEvent) -> bool> Worker<D> {
         Ok(response)
     }
 
-    /// Delivers, unless the fetch was stopped. A stopped body's buffer is lost to a new empty one.
+    /// Delivers, unless the fetch was stopped. The lock is held, so that nothing is delivered after a stop.
     fn send(&self, id: RequestId, event: FetchEvent) -> Result<(), Break> {
-        if lock(&self.shared).wanted == Some(id) && (self.deliver)(event) { Ok(()) } else { Err(Break::Stopped) }
+        let shared = lock(&self.shared);
+        if shared.wanted == Some(id) && (self.deliver)(event) { Ok(()) } else { Err(Break::Stopped) }
     }
 
     /// A free buffer; waits for the loop to return one.

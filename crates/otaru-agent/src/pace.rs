@@ -27,7 +27,8 @@ impl Pace {
     pub(crate) fn spend(&mut self, bytes: usize, now: Instant) -> Duration {
         let earliest = now.checked_sub(BURST).unwrap_or(now);
         let nanos = (bytes as u128) * 1_000_000_000 / u128::from(self.bytes_per_second);
-        self.paid = self.paid.max(earliest) + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX / 4));
+        self.paid =
+            self.paid.max(earliest) + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX / 4));
         self.paid.saturating_duration_since(now)
     }
 }

@@ -45,8 +45,7 @@ impl Trust {
     pub(crate) fn load(ca: Option<&Path>) -> Result<Self, TrustError> {
         let Some(path) = ca else { return Ok(Self::WebRoots) };
         let name = path.display().to_string();
-        let text =
-            std::fs::read(path).map_err(|error| TrustError::Read { path: name.clone(), error })?;
+        let text = std::fs::read(path).map_err(|error| TrustError::Read { path: name.clone(), error })?;
         let malformed = |problem: String| TrustError::Malformed { path: name.clone(), problem };
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
             .collect::<Result<_, _>>()

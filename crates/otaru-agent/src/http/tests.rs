@@ -322,8 +322,10 @@ fn server_certificate() -> (Arc<ServerConfig>, Trust) {
     let ca = params.self_signed(&ca_key).unwrap();
     let issuer = rcgen::Issuer::new(params, ca_key);
     let key = rcgen::KeyPair::generate().unwrap();
-    let leaf =
-        rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()])
+        .unwrap()
+        .signed_by(&key, &issuer)
+        .unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -342,8 +344,7 @@ fn a_server_is_trusted_by_the_given_ca_and_by_no_other() {
     let (_, other) = server_certificate();
     let bytes = image(200_000);
     let expected = bytes.clone();
-    let (server, connections) =
-        serve(Some(config), move |request, wire| answer_range(&bytes, request, wire));
+    let (server, connections) = serve(Some(config), move |request, wire| answer_range(&bytes, request, wire));
     let url = format!("https://localhost:{}/f", server.port());
     let range = ByteRange { start: 0, end: 200_000 };
 
