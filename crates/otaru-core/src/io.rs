@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use otaru_wire::{ByteRange, Digest, Failure, Module, Version, mqtt::Message};
 
-use crate::{Decision, Record};
+use crate::{Decision, Record, Verified};
 
 /// Names one fetch; answers to older ones are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -128,10 +128,6 @@ pub enum HealthVerdict {
     /// It does not, and why.
     Sick(String),
 }
-
-/// Proof that the slot's bytes, read back, hash to the offered digests. Only verification makes one.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Verified(pub(crate) ());
 
 /// Something to do, in the order given. The updater waits for the named answer where there is one.
 #[derive(Debug)]

@@ -13,14 +13,21 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod context;
 mod io;
+mod ledger;
 mod policy;
+mod progress;
 mod record;
+mod retry;
+mod state;
+mod timers;
 mod updater;
 
 pub use io::{
-    Boot, Event, FetchError, Head, HealthVerdict, Input, Output, RequestId, SlotError, TaskSummary, Verified,
+    Boot, Event, FetchError, Head, HealthVerdict, Input, Output, RequestId, SlotError, TaskSummary,
 };
 pub use policy::{Decision, Policy};
 pub use record::{Record, RecordError};
+pub use state::verifying::Verified;
 pub use updater::{Error, Updater, UpdaterOptions};

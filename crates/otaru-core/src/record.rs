@@ -1,12 +1,49 @@
 //! What a device keeps across a power cut.
 
-use alloc::vec::Vec;
+mod bytes;
+
+use alloc::{string::String, vec, vec::Vec};
+
+use otaru_wire::{Digest, DigestMethod, Failure, Hasher, Module, Notice};
 
 /// What a device keeps across a power cut: opaque to the doer, which only stores its bytes.
 ///
 /// The default one says that no Task is in hand; it is what a device without a saved Record has.
+///
+/// # Layout
+///
+/// Numbers are little-endian. `text8` is a length of one byte and so many bytes of UTF-8; `text16` and `text32`
+/// have longer lengths. Parts in brackets exist only if their flag is set.
+///
+/// ```text
+/// record   version    u16      1
+///          flags      u8       bit 0: [task], bit 1: [failed]
+///          [failed]   32 + 2   SHA-256 of the offer that failed last, how often in a row (u16)
+///          owed       u8       count; each: module text8, failure u8 (1 … 4), description text8
+///          [task]
+///
+/// task     stage      u8       0 fetching, 1 activating, 2 reverting (then the reason: text8)
+///          retries    u16 u16  downloads from zero after a wrong digest; after a replaced file
+///          version    text8
+///          module     text8
+///          flags      u8       bit 0: delta, bit 1: [extra text32], bit 2: [signature text32]
+///          files      u8       count, 1 … 20; each:
+///                              flags u8 (bit 0: complete, bit 1: [name text16], bit 2: SHA-256, else MD5,
+///                              bit 3: over MQTT), size u64, digest 16 or 32,
+///                              link text16, or stream u64 and file u32
+///          running    u8       0, or 1: offset u64, hash state (u8 length and bytes), etag text16 (empty: none)
+/// ```
+///
+/// `running` belongs to the first file that is not complete. Sequence number and checksum are the store's.
+///
+/// A newer layout gets a new version number; a reader refuses what it does not know ([`RecordError::Newer`]), so
+/// that an older otaru that comes back after a fallback starts its Task anew instead of misreading it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Record {}
+pub struct Record {
+    pub(crate) task: Option<Task>,
+    pub(crate) failed: Option<FailedOffer>,
+    pub(crate) owed: Vec<Owed>,
+}
 
 /// Why bytes are not a Record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,14 +56,13 @@ pub enum RecordError {
     Newer(u16),
 }
 
-#[allow(clippy::todo, unused_variables)]
 impl Record {
     /// The most bytes a Record has. One of a one-file package has about 600.
     pub const MAX_BYTES: usize = 256 * 1024;
 
     /// The Record as bytes, without sequence number and checksum.
     pub fn to_bytes(&self) -> Vec<u8> {
-        todo!()
+        bytes::write(self)
     }
 
     /// The Record those bytes are.
@@ -34,6 +70,138 @@ impl Record {
     /// # Errors
     /// [`RecordError`] if they are not one.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
-        todo!()
+        bytes::read(bytes)
     }
+}
+
+/// A Task in hand, as far as a power cut must not undo it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Task {
+    /// What is to be fetched, and from where.
+    pub(crate) notice: Notice,
+    /// How far it is.
+    pub(crate) stage: Stage,
+    /// For each file: all bytes are stored and hashed to its digest as they came.
+    pub(crate) complete: Vec<bool>,
+    /// What is stored of the first file that is not complete; none: nothing.
+    pub(crate) running: Option<Running>,
+    /// Downloads from zero after a digest that did not match.
+    pub(crate) digest_retries: u16,
+    /// Downloads from zero after the server's file changed.
+    pub(crate) restarts: u16,
+}
+
+/// How far a Task is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Files are fetched, or wait to be verified, or the user to be asked.
+    Fetching,
+    /// All was verified and nobody needs to be asked: the slot is being activated, or was.
+    Activating,
+    /// The Trial failed, and why: the old slot is being brought back.
+    Reverting(String),
+}
+
+/// Stored bytes of a file, and the hash so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Running {
+    /// So many bytes from the start are stored.
+    pub(crate) offset: u64,
+    /// The state of the hasher that took them.
+    pub(crate) hash: Vec<u8>,
+    /// The validator of the server's file they are from.
+    pub(crate) etag: Option<String>,
+}
+
+/// The offer that failed last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FailedOffer {
+    /// [`fingerprint`] of the offer.
+    pub(crate) fingerprint: [u8; 32],
+    /// How often in a row.
+    pub(crate) times: u16,
+}
+
+/// A failure that is still to be reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owed {
+    /// The module it is about.
+    pub(crate) module: Module,
+    /// Where it failed.
+    pub(crate) failure: Failure,
+    /// Why; at most [`MAX_DESCRIPTION_BYTES`].
+    pub(crate) description: String,
+}
+
+/// The longest description reported (aliyun-link-sdk-v4 §2.4).
+pub(crate) const MAX_DESCRIPTION_BYTES: usize = 128;
+
+/// Longest extra data and longest signature accepted, in bytes each: they are kept in the Record. The vendor's
+/// own limit is 4096 and a few tags (aliyun-link-sdk-v4 §2.3).
+pub(crate) const MAX_EXTRA_BYTES: usize = 16 * 1024;
+
+/// The longest file name accepted, in bytes.
+pub(crate) const MAX_NAME_BYTES: usize = 1024;
+
+impl Task {
+    /// A Task of which nothing is done.
+    pub(crate) fn new(notice: Notice) -> Self {
+        let complete = vec![false; notice.files.len()];
+        Self { notice, stage: Stage::Fetching, complete, running: None, digest_retries: 0, restarts: 0 }
+    }
+
+    /// The first file that is not complete.
+    pub(crate) fn next_file(&self) -> Option<usize> {
+        self.complete.iter().position(|complete| !complete)
+    }
+
+    /// True if any stored byte is worth keeping.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.running.is_some() || self.complete.contains(&true)
+    }
+
+    /// The bytes of all complete files.
+    pub(crate) fn complete_bytes(&self) -> u64 {
+        let files = self.notice.files.iter().zip(&self.complete);
+        files.filter(|(_, complete)| **complete).fold(0, |sum, (file, _)| sum.saturating_add(file.size))
+    }
+
+    /// A hasher that has taken the running file's stored bytes, and how many they are; from zero if there are none.
+    pub(crate) fn hasher(&self, method: DigestMethod) -> (Hasher, u64) {
+        self.running
+            .as_ref()
+            .and_then(|running| Some((Hasher::restore(method, &running.hash).ok()?, running.offset)))
+            .unwrap_or_else(|| (Hasher::new(method), 0))
+    }
+
+    /// Takes over the links of the same offer.
+    pub(crate) fn refresh_links(&mut self, notice: Notice) {
+        self.notice = notice;
+    }
+}
+
+/// Names an offer by what it offers: links do not count.
+pub(crate) fn fingerprint(notice: &Notice) -> [u8; 32] {
+    let mut hasher = Hasher::new(DigestMethod::Sha256);
+    for text in [notice.module.as_str(), notice.version.as_str()] {
+        hasher.update(&[text.len() as u8]);
+        hasher.update(text.as_bytes());
+    }
+    hasher.update(&[u8::from(notice.delta)]);
+    for file in &notice.files {
+        hasher.update(&file.size.to_le_bytes());
+        hasher.update(file.digest.as_bytes());
+    }
+    match hasher.finish() {
+        Digest::Sha256(bytes) => bytes,
+        Digest::Md5(_) => [0; 32], // a SHA-256 hasher never finishes so
+    }
+}
+
+/// The start of `text` that is at most `max` bytes long, cut between characters.
+pub(crate) fn clip(mut text: String, max: usize) -> String {
+    while text.len() > max {
+        text.pop();
+    }
+    text
 }

@@ -1,8 +1,20 @@
 //! The updater: one device, its modules, one Task at a time.
 
-use otaru_wire::{DeviceId, Instant, dialect::DeviceHalf};
+use alloc::string::ToString;
 
-use crate::{Input, Output, Policy, Record};
+use otaru_wire::{
+    DeviceId, Instant, Notice,
+    dialect::{DeviceHalf, Downlink},
+};
+
+use crate::{
+    Input, Output, Policy, Record, TaskSummary,
+    context::{Context, Cue},
+    ledger::{Kind, Standing},
+    record::{MAX_EXTRA_BYTES, MAX_NAME_BYTES},
+    state::{State, ignore, started, summary},
+    timers::Timer,
+};
 
 /// What an updater is built with.
 pub struct UpdaterOptions {
@@ -28,15 +40,19 @@ pub enum Error {
 }
 
 /// Decides what a device does about updates.
+///
+/// Each [`Updater::handle`] is to be followed by [`Updater::poll`] until it gives nothing more, then by
+/// [`Updater::poll_timeout`].
 pub struct Updater {
-    _options: UpdaterOptions,
+    cx: Context,
+    /// None before the first `Booted`.
+    state: Option<State>,
 }
 
-#[allow(clippy::todo, unused_variables)]
 impl Updater {
     /// An updater that goes on where `record` was saved. Nothing happens before [`Input::Booted`].
     pub fn new(options: UpdaterOptions, record: Option<Record>) -> Self {
-        Self { _options: options }
+        Self { cx: Context::new(options, record.unwrap_or_default()), state: None }
     }
 
     /// Takes an input. Outputs that follow from it wait in [`Updater::poll`].
@@ -44,16 +60,195 @@ impl Updater {
     /// # Errors
     /// [`Error`] if the caller broke the rules; the platform's and the medium's faults are handled inside.
     pub fn handle(&mut self, now: Instant, input: Input) -> Result<(), Error> {
-        todo!()
+        self.cx.now = now;
+        if let Input::Booted(boot) = input {
+            self.state = Some(started::start(&mut self.cx, boot));
+            return Ok(());
+        }
+        if self.state.is_none() {
+            return Err(Error::NotBooted);
+        }
+        if matches!(input, Input::Timer) {
+            while let Some(timer) = self.cx.timers.take_ended(now) {
+                self.timer(timer);
+            }
+            return Ok(());
+        }
+        if let Some(cue) = self.cue(input)? {
+            self.give(cue);
+        }
+        Ok(())
     }
 
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
-        todo!()
+        self.cx.poll()
     }
 
-    /// When [`Input::Timer`] is due, if nothing else happens before.
+    /// When [`Input::Timer`] is due, if nothing else happens before. None if only the user, the platform or the
+    /// session can bring anything new.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
+        self.cx.timers.next()
+    }
+
+    /// The Task in hand, if there is one.
+    pub fn task(&self) -> Option<TaskSummary> {
+        match self.state.as_ref()? {
+            State::Idle(_) => None,
+            State::Offered(state) => Some(summary(state.notice())),
+            State::Fetching(state) => Some(summary(&state.task().notice)),
+            State::Verifying(state) => Some(summary(&state.task().notice)),
+            State::Staged(state) => Some(summary(&state.task().notice)),
+            State::Trial(_) => self.cx.task().map(|task| summary(&task.notice)),
+        }
+    }
+
+    fn give(&mut self, cue: Cue) {
+        if let Some(state) = self.state.take() {
+            self.state = Some(state.handle(&mut self.cx, cue));
+        }
+    }
+
+    fn timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::Save => return self.cx.save_again(),
+            Timer::Answer => {
+                self.cx.ledger.forget();
+                self.cx.give_up_saving();
+            }
+            _ => {}
+        }
+        self.give(Cue::Timer(timer));
+    }
+
+    /// What an input means to a state; none if it is answered already, late or foreign.
+    fn cue(&mut self, input: Input) -> Result<Option<Cue>, Error> {
+        Ok(match input {
+            Input::Booted(_) | Input::Timer => None,
+            Input::Connected => {
+                self.connected();
+                Some(Cue::Connected)
+            }
+            Input::Disconnected => {
+                self.cx.connected = false;
+                None
+            }
+            Input::Message { topic, payload } => self.message(&topic, &payload),
+            Input::Decision(decision) => {
+                if !self.asks() {
+                    return Err(Error::Unexpected("Decision"));
+                }
+                Some(Cue::Decision(decision))
+            }
+            Input::Cancel => Some(Cue::Cancel),
+            Input::Head(request, head) => self.fetched(request, "Head")?.then_some(Cue::Head(head)),
+            Input::Body(request, bytes) => self.fetched(request, "Body")?.then_some(Cue::Body(bytes)),
+            Input::FetchEnded(request, result) => {
+                let awaited = self.fetched(request, "FetchEnded")?;
+                if awaited {
+                    self.cx.fetch = None;
+                }
+                awaited.then_some(Cue::FetchEnded(result))
+            }
+            Input::Stored { file, end, result } => {
+                self.answered(Kind::Stored, "Stored")?.then_some(Cue::Stored { file, end, result })
+            }
+            Input::Saved(result) => {
+                self.answered(Kind::Saved, "Saved")?;
+                self.cx.saved(result)
+            }
+            Input::ReadBack { file, offset, result } => {
+                self.answered(Kind::ReadBack, "ReadBack")?.then_some(Cue::ReadBack { file, offset, result })
+            }
+            Input::Activated(result) => {
+                self.answered(Kind::Activated, "Activated")?.then_some(Cue::Activated(result))
+            }
+            Input::Health(verdict) => self.answered(Kind::Health, "Health")?.then_some(Cue::Health(verdict)),
+            Input::Settled(result) => {
+                self.answered(Kind::Settled, "Settled")?.then_some(Cue::Settled(result))
+            }
+        })
+    }
+
+    /// True if the answer is awaited, false if it comes too late.
+    fn answered(&mut self, kind: Kind, name: &'static str) -> Result<bool, Error> {
+        let standing = self.cx.ledger.answer(kind);
+        if kind != Kind::Health {
+            self.cx.answered();
+        }
+        match standing {
+            Standing::Awaited => Ok(true),
+            Standing::Late => Ok(false),
+            Standing::Unexpected => Err(Error::Unexpected(name)),
+        }
+    }
+
+    fn fetched(&self, request: crate::RequestId, name: &'static str) -> Result<bool, Error> {
+        if self.cx.knows_fetch(request) {
+            Ok(self.cx.fetch == Some(request))
+        } else {
+            Err(Error::Unexpected(name))
+        }
+    }
+
+    fn asks(&self) -> bool {
+        match &self.state {
+            Some(State::Offered(state)) => state.asks(),
+            Some(State::Staged(state)) => state.asks(),
+            _ => false,
+        }
+    }
+
+    /// The vendor's SDK repeats nothing after a reconnect (aliyun-link-sdk-v4 §8 row 2); here everything is.
+    fn connected(&mut self) {
+        self.cx.connected = true;
+        for filter in self.cx.options.dialect.subscriptions(&self.cx.options.device) {
+            self.cx.emit(Output::Subscribe(filter));
+        }
+        self.cx.report_owed();
+        self.cx.report_versions();
+    }
+
+    fn message(&mut self, topic: &str, payload: &[u8]) -> Option<Cue> {
+        let options = &self.cx.options;
+        match options.dialect.read_message(&options.device, topic, payload) {
+            Ok(Downlink::Notice(notice)) => match self.fault(&notice) {
+                None => Some(Cue::Notice(notice)),
+                Some(reason) => {
+                    ignore(&mut self.cx, reason);
+                    None
+                }
+            },
+            Ok(Downlink::NoTask) => Some(Cue::NoTask),
+            Ok(Downlink::Foreign) => None,
+            Err(error) => {
+                ignore(&mut self.cx, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Why a notice cannot be followed by any device like this one.
+    fn fault(&self, notice: &Notice) -> Option<alloc::string::String> {
+        if let Err(error) = notice.check() {
+            return Some(error.to_string());
+        }
+        let too_long =
+            [&notice.extra, &notice.signature].into_iter().flatten().any(|text| text.len() > MAX_EXTRA_BYTES)
+                || notice
+                    .files
+                    .iter()
+                    .filter_map(|file| file.name.as_ref())
+                    .any(|name| name.len() > MAX_NAME_BYTES);
+        if too_long {
+            return Some("the notice is longer than a record may be".to_string());
+        }
+        match self.cx.running(&notice.module) {
+            None => Some(alloc::format!("this device has no module {}", notice.module)),
+            Some(running) if *running == notice.version => {
+                Some(alloc::format!("version {running} of module {} runs already", notice.module))
+            }
+            Some(_) => None,
+        }
     }
 }

@@ -1,0 +1,377 @@
+//! The Record's layout, both directions.
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use otaru_wire::{Digest, DigestMethod, Failure, File, Hasher, MAX_FILES, Module, Notice, Source, Version};
+
+use super::{FailedOffer, MAX_DESCRIPTION_BYTES, Owed, Record, RecordError, Running, Stage, Task, clip};
+
+const VERSION: u16 = 1;
+
+const TASK: u8 = 1;
+const FAILED: u8 = 1 << 1;
+
+const DELTA: u8 = 1;
+const EXTRA: u8 = 1 << 1;
+const SIGNATURE: u8 = 1 << 2;
+
+const COMPLETE: u8 = 1;
+const NAME: u8 = 1 << 1;
+const SHA256: u8 = 1 << 2;
+const MQTT: u8 = 1 << 3;
+
+const FAILURES: [Failure; 4] = [Failure::Upgrade, Failure::Download, Failure::Digest, Failure::Write];
+
+pub(super) fn write(record: &Record) -> Vec<u8> {
+    let mut out = Writer(Vec::with_capacity(640));
+    out.u16(VERSION);
+    out.u8(flag(TASK, record.task.is_some()) | flag(FAILED, record.failed.is_some()));
+    if let Some(failed) = &record.failed {
+        out.bytes(&failed.fingerprint);
+        out.u16(failed.times);
+    }
+    let owed = record.owed.len().min(u8::MAX.into());
+    out.u8(owed as u8);
+    for owed in record.owed.iter().take(owed) {
+        out.text8(owed.module.as_str());
+        out.u8(1 + FAILURES.iter().position(|failure| *failure == owed.failure).unwrap_or(0) as u8);
+        out.text8(&owed.description);
+    }
+    if let Some(task) = &record.task {
+        write_task(&mut out, task);
+    }
+    out.0
+}
+
+fn write_task(out: &mut Writer, task: &Task) {
+    match &task.stage {
+        Stage::Fetching => out.u8(0),
+        Stage::Activating => out.u8(1),
+        Stage::Reverting(reason) => {
+            out.u8(2);
+            out.text8(reason);
+        }
+    }
+    out.u16(task.digest_retries);
+    out.u16(task.restarts);
+    let Notice { version, module, files, delta, extra, signature } = &task.notice;
+    out.text8(version.as_str());
+    out.text8(module.as_str());
+    out.u8(flag(DELTA, *delta) | flag(EXTRA, extra.is_some()) | flag(SIGNATURE, signature.is_some()));
+    for text in [extra, signature].into_iter().flatten() {
+        out.text32(text);
+    }
+    out.u8(files.len() as u8);
+    for (file, complete) in files.iter().zip(&task.complete) {
+        write_file(out, file, *complete);
+    }
+    match &task.running {
+        None => out.u8(0),
+        Some(running) => {
+            out.u8(1);
+            out.u64(running.offset);
+            out.u8(running.hash.len() as u8);
+            out.bytes(&running.hash);
+            out.text16(running.etag.as_deref().unwrap_or_default());
+        }
+    }
+}
+
+fn write_file(out: &mut Writer, file: &File, complete: bool) {
+    let sha256 = file.digest.method() == DigestMethod::Sha256;
+    let mqtt = matches!(file.source, Source::Mqtt { .. });
+    out.u8(flag(COMPLETE, complete)
+        | flag(NAME, file.name.is_some())
+        | flag(SHA256, sha256)
+        | flag(MQTT, mqtt));
+    if let Some(name) = &file.name {
+        out.text16(name);
+    }
+    out.u64(file.size);
+    out.bytes(file.digest.as_bytes());
+    match &file.source {
+        Source::Http { url } => out.text16(url),
+        Source::Mqtt { stream, file } => {
+            out.u64(*stream);
+            out.bytes(&file.to_le_bytes());
+        }
+    }
+}
+
+pub(super) fn read(bytes: &[u8]) -> Result<Record, RecordError> {
+    let mut from = Reader(bytes);
+    match from.u16().ok_or(RecordError::Damaged)? {
+        VERSION => read_record(&mut from).filter(|_| from.0.is_empty()).ok_or(RecordError::Damaged),
+        0 => Err(RecordError::Damaged),
+        newer => Err(RecordError::Newer(newer)),
+    }
+}
+
+fn read_record(from: &mut Reader<'_>) -> Option<Record> {
+    let flags = from.u8()?;
+    let failed = if flags & FAILED == 0 {
+        None
+    } else {
+        Some(FailedOffer { fingerprint: from.take(32)?.try_into().ok()?, times: from.u16()? })
+    };
+    let mut owed = Vec::new();
+    for _ in 0..from.u8()? {
+        owed.push(Owed {
+            module: Module::new(from.text8()?).ok()?,
+            failure: *FAILURES.get(usize::from(from.u8()?.checked_sub(1)?))?,
+            description: clip(from.text8()?, MAX_DESCRIPTION_BYTES),
+        });
+    }
+    let task = if flags & TASK == 0 { None } else { Some(read_task(from)?) };
+    Some(Record { task, failed, owed })
+}
+
+fn read_task(from: &mut Reader<'_>) -> Option<Task> {
+    let stage = match from.u8()? {
+        0 => Stage::Fetching,
+        1 => Stage::Activating,
+        2 => Stage::Reverting(from.text8()?),
+        _ => return None,
+    };
+    let (digest_retries, restarts) = (from.u16()?, from.u16()?);
+    let (version, module) = (Version::new(from.text8()?).ok()?, Module::new(from.text8()?).ok()?);
+    let flags = from.u8()?;
+    let extra = if flags & EXTRA == 0 { None } else { Some(from.text32()?) };
+    let signature = if flags & SIGNATURE == 0 { None } else { Some(from.text32()?) };
+    let count = usize::from(from.u8()?);
+    let (mut files, mut complete) = (Vec::with_capacity(count.min(MAX_FILES)), Vec::new());
+    for _ in 0..count {
+        let (file, done) = read_file(from)?;
+        files.push(file);
+        complete.push(done);
+    }
+    let notice = Notice { version, module, files, delta: flags & DELTA != 0, extra, signature };
+    notice.check().ok()?;
+    let mut task = Task { notice, stage, complete, running: None, digest_retries, restarts };
+    match from.u8()? {
+        0 => {}
+        1 => task.running = Some(read_running(from, &task)?),
+        _ => return None,
+    }
+    Some(task)
+}
+
+fn read_file(from: &mut Reader<'_>) -> Option<(File, bool)> {
+    let flags = from.u8()?;
+    let name = if flags & NAME == 0 { None } else { Some(from.text16()?) };
+    let size = from.u64()?;
+    let digest = if flags & SHA256 == 0 {
+        Digest::Md5(from.take(16)?.try_into().ok()?)
+    } else {
+        Digest::Sha256(from.take(32)?.try_into().ok()?)
+    };
+    let source = if flags & MQTT == 0 {
+        Source::Http { url: from.text16()? }
+    } else {
+        Source::Mqtt { stream: from.u64()?, file: u32::from_le_bytes(from.take(4)?.try_into().ok()?) }
+    };
+    Some((File { name, size, digest, source }, flags & COMPLETE != 0))
+}
+
+/// Stored bytes must lie within the file they are of, and their hash state must be one of its method.
+fn read_running(from: &mut Reader<'_>, task: &Task) -> Option<Running> {
+    let file = task.notice.files.get(task.next_file()?)?;
+    let offset = from.u64().filter(|offset| *offset <= file.size)?;
+    let len = from.u8()?.into();
+    let hash = from.take(len)?.to_vec();
+    Hasher::restore(file.digest.method(), &hash).ok()?;
+    let etag = Some(from.text16()?).filter(|etag| !etag.is_empty());
+    Some(Running { offset, hash, etag })
+}
+
+fn flag(bit: u8, set: bool) -> u8 {
+    if set { bit } else { 0 }
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn u8(&mut self, value: u8) {
+        self.0.push(value);
+    }
+
+    fn u16(&mut self, value: u16) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    fn u64(&mut self, value: u64) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn text8(&mut self, text: &str) {
+        let text = clip(text.to_string(), u8::MAX.into());
+        self.u8(text.len() as u8);
+        self.bytes(text.as_bytes());
+    }
+
+    fn text16(&mut self, text: &str) {
+        let text = clip(text.to_string(), u16::MAX.into());
+        self.u16(text.len() as u16);
+        self.bytes(text.as_bytes());
+    }
+
+    fn text32(&mut self, text: &str) {
+        self.bytes(&(text.len() as u32).to_le_bytes());
+        self.bytes(text.as_bytes());
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        Some(u16::from_le_bytes(self.take(2)?.try_into().ok()?))
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    fn text(&mut self, len: usize) -> Option<String> {
+        core::str::from_utf8(self.take(len)?).ok().map(ToString::to_string)
+    }
+
+    fn text8(&mut self) -> Option<String> {
+        let len = self.u8()?.into();
+        self.text(len)
+    }
+
+    fn text16(&mut self) -> Option<String> {
+        let len = self.u16()?.into();
+        self.text(len)
+    }
+
+    fn text32(&mut self) -> Option<String> {
+        let len = u32::from_le_bytes(self.take(4)?.try_into().ok()?);
+        self.text(usize::try_from(len).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sample() -> Record {
+        let mut hasher = Hasher::new(DigestMethod::Sha256);
+        hasher.update(b"1234");
+        let files = vec![
+            File {
+                name: Some("app.bin".to_string()),
+                size: 9,
+                digest: Digest::Md5([7; 16]),
+                source: Source::Http { url: "http://h/a?t=1".to_string() },
+            },
+            File {
+                name: None,
+                size: 10,
+                digest: Digest::Sha256([8; 32]),
+                source: Source::Http { url: "http://h/b".to_string() },
+            },
+            File {
+                name: None,
+                size: 11,
+                digest: Digest::Sha256([9; 32]),
+                source: Source::Mqtt { stream: 4102, file: 3 },
+            },
+        ];
+        let notice = Notice {
+            version: Version::new("2.0.0").unwrap(),
+            module: Module::new("mcu").unwrap(),
+            files,
+            delta: true,
+            extra: Some("{\"site\":\"osaka\"}".to_string()),
+            signature: Some("c2ln".to_string()),
+        };
+        Record {
+            task: Some(Task {
+                stage: Stage::Reverting("too hot".to_string()),
+                complete: vec![true, false, false],
+                running: Some(Running { offset: 4, hash: hasher.save(), etag: Some("\"e\"".to_string()) }),
+                digest_retries: 1,
+                restarts: 2,
+                notice,
+            }),
+            failed: Some(FailedOffer { fingerprint: [3; 32], times: 4 }),
+            owed: vec![Owed {
+                module: Module::default(),
+                failure: Failure::Write,
+                description: "full".to_string(),
+            }],
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was_saved() {
+        for record in [Record::default(), sample()] {
+            assert_eq!(read(&write(&record)), Ok(record));
+        }
+        assert_eq!(write(&Record::default()), [1, 0, 0, 0], "an empty record is four bytes for ever");
+    }
+
+    #[test]
+    fn a_record_cut_short_or_with_a_tail_is_damaged() {
+        let mut bytes = write(&sample());
+        for end in 0..bytes.len() {
+            assert_eq!(read(&bytes[..end]), Err(RecordError::Damaged), "cut at {end}");
+        }
+        bytes.push(0);
+        assert_eq!(read(&bytes), Err(RecordError::Damaged));
+    }
+
+    #[test]
+    fn a_newer_record_says_so() {
+        assert_eq!(read(&[2, 0, 9, 9, 9]), Err(RecordError::Newer(2)));
+    }
+
+    #[test]
+    fn stored_bytes_past_the_files_end_are_damage() {
+        let mut record = sample();
+        record.task.as_mut().unwrap().running.as_mut().unwrap().offset = 11;
+        assert_eq!(read(&write(&record)), Err(RecordError::Damaged));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_and_what_is_read_is_written_alike(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            if let Ok(record) = read(&bytes) {
+                prop_assert_eq!(read(&write(&record)), Ok(record));
+            }
+        }
+
+        #[test]
+        fn no_flipped_byte_panics(at in 0_usize..400, to in any::<u8>()) {
+            let mut bytes = write(&sample());
+            let at = at % bytes.len();
+            bytes[at] = to;
+            if let Ok(record) = read(&bytes) {
+                prop_assert_eq!(read(&write(&record)), Ok(record));
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Fetches a package's files, one after the other, into the prepared slot.
+//!
+//! Bytes are hashed as they come and stored as they come. What the Record says is stored trails behind: it covers
+//! only bytes the slot has acknowledged, with the state of the hash at that byte.
+
+mod answers;
+mod link;
+
+use alloc::{collections::VecDeque, format, string::String};
+
+use otaru_wire::{ByteRange, Failure, File, Hasher, Notice, Source};
+
+use super::{Meaning, State, decline, drop_task, fail, idle::Idle, replace, verifying::Verifying, weigh};
+use crate::{
+    Event, Output,
+    context::{Context, Cue},
+    progress::{Pace, percent},
+    record::Task,
+    timers::Timer,
+};
+
+/// Fetches one file of the Task in hand.
+pub(crate) struct Fetching {
+    task: Task,
+    /// The file, from 0.
+    file: usize,
+    /// Size and digest of it.
+    wanted: File,
+    /// Has taken all bytes up to `taken`.
+    hasher: Hasher,
+    /// Bytes handed to the slot.
+    taken: u64,
+    /// Bytes the slot has.
+    stored: u64,
+    /// Stores under way: where each ends, and the hash there if the Record is to be saved then.
+    stores: VecDeque<(u64, Option<Hasher>)>,
+    /// Where the Record was last saved, or will be.
+    checkpoint: u64,
+    etag: Option<String>,
+    phase: Phase,
+    /// The slot was prepared since the last boot.
+    prepared: bool,
+    /// The bytes before `taken` come from before a power cut.
+    resumed: bool,
+    pace: Pace,
+    retries: u32,
+    links: u32,
+    ignored_ranges: u32,
+}
+
+enum Phase {
+    /// Until the Record says that nothing of this file is stored: only then may old bytes be overwritten.
+    Saving(Next),
+    /// Until the fetch is over.
+    Requested {
+        range: ByteRange,
+        /// Where the body ends; none before the head was judged.
+        end: Option<u64>,
+    },
+    /// Until the pause after a failure is over.
+    Pausing(Next),
+    /// Until the platform sends a fresh link.
+    AwaitingLink,
+    /// Until the slot has taken the last bytes.
+    Draining,
+}
+
+#[derive(Clone, Copy)]
+enum Next {
+    Fetch,
+    FreshLink,
+}
+
+impl Fetching {
+    /// A Task that was just accepted and is being saved.
+    pub(crate) fn begin(cx: &mut Context, task: Task) -> State {
+        cx.report_percent(&task.notice.module, 0);
+        let pace = Pace::reported(0, cx.now);
+        Self::next(cx, task, pace, false).map_or_else(|state| state, |state| state.after_save(Next::Fetch))
+    }
+
+    /// A Task that a power cut interrupted.
+    pub(crate) fn resume(cx: &mut Context, task: Task) -> State {
+        let pace = Pace::silent(0);
+        match Self::next(cx, task, pace, false) {
+            Ok(mut state) => {
+                state.resumed = state.task.has_bytes();
+                state.pace = Pace::silent(state.percent());
+                state.request(cx, true)
+            }
+            Err(state) => state,
+        }
+    }
+
+    /// A file turned out wrong when it was read back; the slot is prepared.
+    pub(super) fn again(cx: &mut Context, task: Task) -> State {
+        cx.keep_task(Some(&task));
+        let pace = Pace::silent(0);
+        match Self::next(cx, task, pace, true) {
+            Ok(mut state) => {
+                state.pace = Pace::silent(state.percent());
+                state.after_save(Next::Fetch)
+            }
+            Err(state) => state,
+        }
+    }
+
+    /// At the first file that is not complete; or, if all are, verification.
+    fn next(cx: &mut Context, task: Task, pace: Pace, prepared: bool) -> Result<Self, State> {
+        let file = task.next_file().and_then(|file| Some((file, task.notice.files.get(file)?.clone())));
+        let Some((file, wanted)) = file else {
+            return Err(Verifying::enter(cx, task, prepared));
+        };
+        let (hasher, stored) = task.hasher(wanted.digest.method());
+        Ok(Self {
+            file,
+            hasher,
+            taken: stored,
+            stored,
+            checkpoint: stored,
+            stores: VecDeque::new(),
+            etag: task.running.as_ref().and_then(|running| running.etag.clone()),
+            phase: Phase::Draining,
+            prepared,
+            resumed: false,
+            pace,
+            retries: 0,
+            links: 0,
+            ignored_ranges: 0,
+            wanted,
+            task,
+        })
+    }
+
+    fn after_save(mut self, next: Next) -> State {
+        self.phase = Phase::Saving(next);
+        State::Fetching(self)
+    }
+
+    pub(crate) fn task(&self) -> &Task {
+        &self.task
+    }
+
+    pub(crate) fn handle(self, cx: &mut Context, cue: Cue) -> State {
+        match cue {
+            Cue::Head(head) => self.on_head(cx, &head),
+            Cue::Body(bytes) => self.on_body(cx, bytes),
+            Cue::FetchEnded(result) => self.on_fetch_ended(cx, result),
+            Cue::Stored { file, end, result } => self.on_stored(cx, file, end, result),
+            Cue::Saved => match self.phase {
+                Phase::Saving(Next::Fetch) => self.request(cx, true),
+                Phase::Saving(Next::FreshLink) => self.ask_for_link(cx),
+                _ => State::Fetching(self),
+            },
+            Cue::Timer(Timer::Stall) => self.retry(cx, "the server went silent".into()),
+            Cue::Timer(Timer::Retry) => match self.phase {
+                Phase::Pausing(Next::Fetch) => self.request(cx, true),
+                Phase::Pausing(Next::FreshLink) => self.query_link(cx),
+                _ => State::Fetching(self),
+            },
+            Cue::Timer(Timer::Link) => self.ask_for_link(cx),
+            Cue::Timer(Timer::Answer) => self.fail(cx, Failure::Write, "the slot does not answer".into()),
+            Cue::SaveFailed(error) => {
+                self.fail(cx, Failure::Write, format!("the record cannot be saved: {error}"))
+            }
+            Cue::Connected if matches!(self.phase, Phase::AwaitingLink) => self.query_link(cx),
+            Cue::NoTask if matches!(self.phase, Phase::AwaitingLink) => {
+                drop_task(cx, "the platform took it back");
+                Idle::enter(cx)
+            }
+            Cue::Notice(notice) => match weigh(cx, &self.task.notice, notice) {
+                Meaning::Links(notice) => self.on_links(cx, notice),
+                Meaning::Newer(newer) => replace(cx, newer),
+                Meaning::Nothing => State::Fetching(self),
+            },
+            Cue::Cancel => decline(cx, &self.task.notice.module, "canceled"),
+            _ => State::Fetching(self),
+        }
+    }
+
+    /// Asks for the next bytes. `announce` after every break, not between the ranges of one download.
+    fn request(mut self, cx: &mut Context, announce: bool) -> State {
+        if !self.prepared {
+            self.prepared = true;
+            let Notice { module, files, .. } = &self.task.notice;
+            let sizes = files.iter().map(|file| file.size).collect();
+            cx.emit(Output::Prepare { module: module.clone(), sizes, resume: self.task.has_bytes() });
+        }
+        if self.taken >= self.wanted.size {
+            return self.drain(cx);
+        }
+        let Some(url) = self.url() else {
+            return self.fail(cx, Failure::Download, "the file has no HTTP link".into());
+        };
+        let longest = cx.policy().range_bytes.unwrap_or(u64::MAX).max(1);
+        let end = self.taken.saturating_add(longest).min(self.wanted.size);
+        let range = ByteRange { start: self.taken, end };
+        if announce {
+            cx.event(Event::Fetching { file: self.file, offset: self.taken, resumed: self.resumed });
+            self.resumed = false;
+        }
+        cx.fetch(url, range, self.strong_etag());
+        cx.start_timer(Timer::Stall, cx.policy().stall_timeout);
+        self.phase = Phase::Requested { range, end: None };
+        State::Fetching(self)
+    }
+
+    fn url(&self) -> Option<String> {
+        match &self.task.notice.files.get(self.file)?.source {
+            Source::Http { url } => Some(url.clone()),
+            Source::Mqtt { .. } => None,
+        }
+    }
+
+    /// `If-Range` takes no weak validator (RFC 9110 §13.1.5), and none is needed for a first byte.
+    fn strong_etag(&self) -> Option<String> {
+        self.etag.clone().filter(|etag| self.taken > 0 && !etag.starts_with("W/"))
+    }
+
+    /// Starts over at zero with a fresh link: the server's file is not what it was.
+    fn start_over_elsewhere(mut self, cx: &mut Context, reason: String) -> State {
+        if u32::from(self.task.restarts) >= cx.policy().restart_attempts {
+            return self.fail(cx, Failure::Download, reason);
+        }
+        self.task.restarts += 1;
+        self.start_over(cx, reason, Next::FreshLink)
+    }
+
+    /// Nothing of this file counts as stored any more. Old bytes are overwritten only after the Record says so.
+    fn start_over(mut self, cx: &mut Context, reason: String, next: Next) -> State {
+        self.break_off(cx);
+        cx.abandon();
+        cx.event(Event::StartedOver { reason });
+        self.stores.clear();
+        self.hasher = Hasher::new(self.wanted.digest.method());
+        (self.taken, self.stored, self.checkpoint) = (0, 0, 0);
+        (self.etag, self.task.running, self.resumed) = (None, None, false);
+        self.ignored_ranges = 0;
+        self.pace = Pace::silent(self.percent());
+        cx.keep_task(Some(&self.task));
+        self.after_save(next)
+    }
+
+    /// Ends the fetch, whatever still comes of it.
+    fn break_off(&mut self, cx: &mut Context) {
+        cx.stop_fetch();
+        cx.timers.clear(Timer::Stall);
+    }
+
+    fn retry(mut self, cx: &mut Context, reason: String) -> State {
+        self.break_off(cx);
+        self.retries += 1;
+        if self.retries > cx.policy().retry_attempts {
+            return self.fail(cx, Failure::Download, reason);
+        }
+        let pause = cx.pause(self.retries);
+        cx.event(Event::Retrying { reason, after_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) });
+        cx.start_timer(Timer::Retry, pause);
+        self.phase = Phase::Pausing(Next::Fetch);
+        State::Fetching(self)
+    }
+
+    fn done(&self) -> u64 {
+        self.task.complete_bytes().saturating_add(self.stored)
+    }
+
+    fn percent(&self) -> u8 {
+        percent(self.done(), self.task.notice.total_size())
+    }
+
+    fn fail(self, cx: &mut Context, failure: Failure, reason: String) -> State {
+        fail(cx, &self.task.notice, failure, reason)
+    }
+}

@@ -1,0 +1,173 @@
+//! What the server and the slot answer while a file is fetched.
+
+use alloc::{format, string::String, vec::Vec};
+
+use otaru_wire::Failure;
+
+use super::{Fetching, Next, Phase};
+use crate::{
+    Event, FetchError, Head, Output, SlotError,
+    context::Context,
+    ledger::Kind,
+    record::Running,
+    state::{
+        State,
+        head::{Asked, Judgement, judge},
+    },
+    timers::Timer,
+};
+
+/// Whole files in a row, though their ends were asked for, before fetching starts over at zero.
+const IGNORED_RANGES: u32 = 3;
+
+/// The longest ETag kept, in bytes; with a longer one a replaced file shows only by its digest.
+const MAX_ETAG_BYTES: usize = 256;
+
+impl Fetching {
+    pub(super) fn on_head(mut self, cx: &mut Context, head: &Head) -> State {
+        let Phase::Requested { range, end: None } = self.phase else {
+            return State::Fetching(self);
+        };
+        let asked = Asked { range, size: self.wanted.size, etag: self.etag.as_deref() };
+        match judge(head, &asked) {
+            Judgement::Usable { end } => {
+                if self.etag.is_none() {
+                    self.etag = head.etag.clone().filter(|etag| etag.len() <= MAX_ETAG_BYTES);
+                }
+                self.phase = Phase::Requested { range, end: Some(end) };
+                cx.start_timer(Timer::Stall, cx.policy().stall_timeout);
+                State::Fetching(self)
+            }
+            Judgement::LinkRefused { status } => {
+                self.break_off(cx);
+                cx.event(Event::LinkRefused { status });
+                self.ask_for_link(cx)
+            }
+            Judgement::Changed { reason } => self.start_over_elsewhere(cx, reason),
+            Judgement::RangeIgnored => {
+                self.ignored_ranges += 1;
+                if self.ignored_ranges < IGNORED_RANGES {
+                    return self.retry(cx, "the server sends the whole file instead of its end".into());
+                }
+                self.start_over_elsewhere(cx, "the server cannot send the end of the file".into())
+            }
+            Judgement::Unusable { reason } => self.retry(cx, reason),
+        }
+    }
+
+    pub(super) fn on_body(mut self, cx: &mut Context, bytes: Vec<u8>) -> State {
+        let Phase::Requested { end, .. } = self.phase else {
+            return State::Fetching(self);
+        };
+        let Some(end) = end else {
+            return self.retry(cx, "a body came before its head".into());
+        };
+        if bytes.is_empty() {
+            return State::Fetching(self);
+        }
+        let until = self.taken.saturating_add(bytes.len() as u64);
+        if until > end {
+            return self.fetch_over(cx, "the server sent more bytes than it announced".into());
+        }
+        self.hasher.update(&bytes);
+        cx.ask(Kind::Stored, Output::Store { file: self.file, offset: self.taken, bytes });
+        self.taken = until;
+        let due = until - self.checkpoint >= cx.policy().checkpoint_bytes;
+        if due {
+            self.checkpoint = until;
+        }
+        self.stores.push_back((until, due.then(|| self.hasher.clone())));
+        cx.start_timer(Timer::Stall, cx.policy().stall_timeout);
+        State::Fetching(self)
+    }
+
+    pub(super) fn on_fetch_ended(self, cx: &mut Context, result: Result<(), FetchError>) -> State {
+        let Phase::Requested { range, end } = self.phase else {
+            return State::Fetching(self);
+        };
+        match result {
+            Ok(())
+                if end == Some(self.taken) && self.taken > range.start && self.taken < self.wanted.size =>
+            {
+                self.request(cx, false)
+            }
+            Ok(()) => self.fetch_over(cx, "the body ended early".into()),
+            Err(error @ (FetchError::NotTrusted(_) | FetchError::BadUrl(_)))
+                if self.taken < self.wanted.size =>
+            {
+                self.fail(cx, Failure::Download, format!("{error}"))
+            }
+            Err(error) => self.fetch_over(cx, format!("{error}")),
+        }
+    }
+
+    /// No more bytes will come of this fetch: either all are here, or what came is kept and the rest tried again.
+    fn fetch_over(mut self, cx: &mut Context, reason: String) -> State {
+        if self.taken < self.wanted.size {
+            return self.retry(cx, reason);
+        }
+        self.break_off(cx);
+        self.drain(cx)
+    }
+
+    pub(super) fn on_stored(
+        mut self,
+        cx: &mut Context,
+        file: usize,
+        end: u64,
+        result: Result<(), SlotError>,
+    ) -> State {
+        if let Err(error) = result {
+            return self.fail(cx, Failure::Write, format!("{error}"));
+        }
+        let Some((expected, hasher)) = self.stores.pop_front() else {
+            return State::Fetching(self);
+        };
+        if (file, end) != (self.file, expected) {
+            return self.fail(cx, Failure::Write, format!("the slot stored up to {end}, not to {expected}"));
+        }
+        self.stored = end;
+        (self.retries, self.links, self.ignored_ranges) = (0, 0, 0);
+        if let Some(hasher) = hasher {
+            self.task.running = Some(Running { offset: end, hash: hasher.save(), etag: self.etag.clone() });
+            cx.keep_task(Some(&self.task));
+        }
+        self.tell_progress(cx);
+        if matches!(self.phase, Phase::Draining) { self.drain(cx) } else { State::Fetching(self) }
+    }
+
+    fn tell_progress(&mut self, cx: &mut Context) {
+        let percent = self.percent().min(99);
+        if self.pace.due(cx.now, percent, &cx.options.policy) {
+            cx.event(Event::Progress { done: self.done(), total: self.task.notice.total_size() });
+            cx.report_percent(&self.task.notice.module, percent);
+        }
+    }
+
+    /// All bytes were handed out; when the slot has them the file is complete, if its digest is right.
+    pub(super) fn drain(mut self, cx: &mut Context) -> State {
+        if !self.stores.is_empty() {
+            self.phase = Phase::Draining;
+            return State::Fetching(self);
+        }
+        if self.hasher.clone().finish() != self.wanted.digest {
+            return self.wrong_digest(cx);
+        }
+        if let Some(complete) = self.task.complete.get_mut(self.file) {
+            *complete = true;
+        }
+        self.task.running = None;
+        cx.keep_task(Some(&self.task));
+        let Self { task, pace, prepared, .. } = self;
+        Self::next(cx, task, pace, prepared).map_or_else(|state| state, |state| state.request(cx, true))
+    }
+
+    fn wrong_digest(mut self, cx: &mut Context) -> State {
+        let reason = format!("file {} does not hash to its digest", self.file);
+        if u32::from(self.task.digest_retries) >= cx.policy().digest_attempts {
+            return self.fail(cx, Failure::Digest, reason);
+        }
+        self.task.digest_retries += 1;
+        self.start_over(cx, reason, Next::Fetch)
+    }
+}

@@ -1,0 +1,55 @@
+//! Fresh links: asked for when one does not work any more, a bounded number of times, with growing pauses.
+
+use otaru_wire::{Failure, Notice};
+
+use super::{Fetching, Next, Phase};
+use crate::{context::Context, state::State, timers::Timer};
+
+impl Fetching {
+    /// The link does not work: asks for a fresh one, at once the first time, then after pauses.
+    pub(super) fn ask_for_link(mut self, cx: &mut Context) -> State {
+        self.links += 1;
+        if self.links > cx.policy().link_attempts {
+            return self.fail(cx, Failure::Download, "no link that works was to be had".into());
+        }
+        if self.links == 1 {
+            return self.query_link(cx);
+        }
+        let pause = cx.pause(self.links - 1);
+        cx.start_timer(Timer::Retry, pause);
+        self.phase = Phase::Pausing(Next::FreshLink);
+        State::Fetching(self)
+    }
+
+    /// Without a session nothing is lost and nothing counted: the question is put again when there is one.
+    pub(super) fn query_link(mut self, cx: &mut Context) -> State {
+        cx.timers.clear(Timer::Retry);
+        self.phase = Phase::AwaitingLink;
+        if cx.connected {
+            cx.query(self.task.notice.module.clone());
+            cx.start_timer(Timer::Link, cx.policy().link_timeout);
+        }
+        State::Fetching(self)
+    }
+
+    /// Fresh links for the Task in hand. A download that runs goes on undisturbed.
+    pub(super) fn on_links(mut self, cx: &mut Context, notice: Notice) -> State {
+        let changed = self.task.notice != notice;
+        self.task.refresh_links(notice);
+        if changed {
+            cx.keep_task(Some(&self.task));
+        }
+        let awaited = match self.phase {
+            Phase::AwaitingLink => true,
+            // The platform may push what it has before it is asked; the old link again would be refused again.
+            Phase::Pausing(Next::FreshLink) => changed,
+            _ => false,
+        };
+        if !awaited {
+            return State::Fetching(self);
+        }
+        cx.timers.clear(Timer::Link);
+        cx.timers.clear(Timer::Retry);
+        self.request(cx, true)
+    }
+}

@@ -1,0 +1,167 @@
+//! The states, one struct each. The enum only dispatches.
+
+pub(crate) mod fetching;
+pub(crate) mod head;
+pub(crate) mod idle;
+pub(crate) mod offered;
+pub(crate) mod staged;
+pub(crate) mod started;
+pub(crate) mod trial;
+pub(crate) mod verifying;
+
+use alloc::string::{String, ToString};
+
+use otaru_wire::{Failure, Module, Notice, Source};
+
+use crate::{
+    Event, TaskSummary,
+    context::{Context, Cue},
+    record::Task,
+};
+use fetching::Fetching;
+use idle::Idle;
+use offered::Offered;
+use staged::Staged;
+use trial::Trial;
+use verifying::Verifying;
+
+/// Where the updater stands.
+pub(crate) enum State {
+    Idle(Idle),
+    Offered(Offered),
+    Fetching(Fetching),
+    Verifying(Verifying),
+    Staged(Staged),
+    Trial(Trial),
+}
+
+impl State {
+    pub(crate) fn handle(self, cx: &mut Context, cue: Cue) -> State {
+        match self {
+            State::Idle(state) => state.handle(cx, cue),
+            State::Offered(state) => state.handle(cx, cue),
+            State::Fetching(state) => state.handle(cx, cue),
+            State::Verifying(state) => state.handle(cx, cue),
+            State::Staged(state) => state.handle(cx, cue),
+            State::Trial(state) => state.handle(cx, cue),
+        }
+    }
+}
+
+/// What a notice means to a Task in hand that is not activated.
+pub(crate) enum Meaning {
+    /// The same offer: fresh links.
+    Links(Notice),
+    /// Another offer for the same module: it takes the Task's place.
+    Newer(Notice),
+    /// Nothing: it was put aside, refused or ignored.
+    Nothing,
+}
+
+/// Compares a notice with the Task in hand.
+pub(crate) fn weigh(cx: &mut Context, in_hand: &Notice, notice: Notice) -> Meaning {
+    if in_hand.same_offer(&notice) {
+        if notice.files.iter().all(|file| matches!(file.source, Source::Http { .. })) {
+            return Meaning::Links(notice);
+        }
+        ignore(cx, "the Task in hand was offered again without HTTP links".to_string());
+        Meaning::Nothing
+    } else if !suits(cx, &notice) {
+        Meaning::Nothing
+    } else if in_hand.module == notice.module {
+        Meaning::Newer(notice)
+    } else {
+        cx.put_aside(notice.module);
+        Meaning::Nothing
+    }
+}
+
+/// True if the device can follow the offer at all; otherwise it has been refused.
+pub(crate) fn suits(cx: &mut Context, notice: &Notice) -> bool {
+    let total = notice.total_size();
+    let (failure, reason) = if notice.files.iter().any(|file| matches!(file.source, Source::Mqtt { .. })) {
+        (Failure::Download, "refused: files over MQTT are not supported".to_string())
+    } else if let Some(max) = cx.policy().max_package_bytes.filter(|max| total > *max) {
+        (Failure::Upgrade, alloc::format!("refused: the package has {total} bytes, allowed are {max}"))
+    } else {
+        return true;
+    };
+    cx.report_failure(&notice.module, failure, &reason);
+    ignore(cx, reason);
+    false
+}
+
+pub(crate) fn ignore(cx: &mut Context, reason: String) {
+    cx.event(Event::Ignored { reason });
+}
+
+/// The Task ends without success and without fault; the Record forgets it.
+pub(crate) fn drop_task(cx: &mut Context, reason: &str) {
+    cx.stop_fetch();
+    cx.abandon();
+    cx.timers.clear_task();
+    cx.event(Event::Dropped { reason: reason.to_string() });
+    if cx.task().is_some() {
+        cx.keep_task(None);
+    }
+}
+
+/// The user does not want the Task: it ends and the platform is told.
+pub(crate) fn decline(cx: &mut Context, module: &Module, reason: &str) -> State {
+    drop_task(cx, reason);
+    cx.report_failure(module, Failure::Upgrade, reason);
+    Idle::enter(cx)
+}
+
+/// Another offer for the same module takes the place of the Task in hand.
+pub(crate) fn replace(cx: &mut Context, newer: Notice) -> State {
+    drop_task(cx, &alloc::format!("version {} is offered in its place", newer.version));
+    idle::take(cx, newer)
+}
+
+/// The Task fails: the platform is told, the running slot stays as it is, the Record forgets the Task.
+pub(crate) fn fail(cx: &mut Context, notice: &Notice, failure: Failure, reason: String) -> State {
+    cx.stop_fetch();
+    cx.abandon();
+    cx.timers.clear_task();
+    cx.report_failure(&notice.module, failure, &reason);
+    cx.event(Event::Failed { failure, reason });
+    cx.count_failure(notice);
+    cx.keep_task(None);
+    Idle::enter(cx)
+}
+
+/// The Task succeeded: the new version is reported, the Record forgets the Task.
+pub(crate) fn succeed(cx: &mut Context, module: Module) -> State {
+    cx.timers.clear_task();
+    cx.on_trial = None;
+    cx.owe_nothing(&module);
+    cx.forget_failures();
+    cx.keep_task(None);
+    if let Some(version) = cx.running(&module).cloned() {
+        if cx.connected {
+            cx.publish(&otaru_wire::Report::Version { module: module.clone(), version: version.clone() });
+        }
+        cx.event(Event::Updated { module, version });
+    }
+    Idle::enter(cx)
+}
+
+/// The Task as the user sees it.
+pub(crate) fn summary(notice: &Notice) -> TaskSummary {
+    TaskSummary {
+        version: notice.version.clone(),
+        module: notice.module.clone(),
+        files: notice.files.iter().map(|file| (file.size, file.digest)).collect(),
+        extra: notice.extra.clone(),
+        delta: notice.delta,
+    }
+}
+
+/// What to do with the Task in hand after a power cut.
+pub(crate) fn resume(cx: &mut Context, task: Task) -> State {
+    match task.next_file() {
+        Some(_) => Fetching::resume(cx, task),
+        None => Verifying::resume(cx, task),
+    }
+}
