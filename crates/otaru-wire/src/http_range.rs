@@ -1,5 +1,5 @@
 //! Byte ranges and their HTTP headers, both directions: a device writes `Range` and reads `Content-Range`, the
-//! platform the other way round.
+//! platform the other way round. One range at a time, in bytes (RFC 9110 §14).
 
 use alloc::{format, string::String};
 
@@ -96,15 +96,68 @@ impl ContentRange {
             None => format!("bytes {start}-{last}/*"),
         }
     }
+
+    /// Reads a `Content-Range` header of a 206 answer. None for `bytes */total`, for another unit and for every range
+    /// that is empty, reaches past its total or past `u64`: a client must not take the bytes then (RFC 9110 §14.4).
+    pub fn read(header: &str) -> Option<Self> {
+        let (range, total) = content_range(header)?;
+        let (first, last) = range.split_once('-')?;
+        let range = ByteRange { start: exact(first)?, end: exact(last)?.checked_add(1)? };
+        let total = match total {
+            "*" => None,
+            total => Some(exact(total)?),
+        };
+        let sound = !range.is_empty() && total.is_none_or(|total| range.end <= total);
+        sound.then_some(Self { range, total })
+    }
 }
 
-/// The value of a `Range` header for `range`.
+/// The value of a `Content-Range` header of a 416 answer: the file has `size` bytes, none of them asked for
+/// (RFC 9110 §15.5.17).
+pub fn write_unsatisfied(size: u64) -> String {
+    format!("bytes */{size}")
+}
+
+/// The file's size that a 416 answer tells; none if it tells none.
+pub fn read_unsatisfied(header: &str) -> Option<u64> {
+    match content_range(header)? {
+        ("*", total) => exact(total),
+        _ => None,
+    }
+}
+
+/// What stands before and after the slash of a `Content-Range` in bytes.
+fn content_range(header: &str) -> Option<(&str, &str)> {
+    let (unit, rest) = header.trim().split_once(' ')?;
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    rest.trim_start().split_once('/')
+}
+
+/// The validator in an `ETag` header that may stand in `If-Range`, quotes included. None for a weak one, which does
+/// not promise the same bytes, and for what is no validator at all (RFC 9110 §8.8.3, §13.1.5).
+pub fn strong_etag(header: &str) -> Option<&str> {
+    let tag = header.trim();
+    let inner = tag.strip_prefix('"')?.strip_suffix('"')?;
+    let allowed = |c: char| c == '!' || ('#'..='~').contains(&c) || c >= '\u{80}';
+    inner.chars().all(allowed).then_some(tag)
+}
+
+/// Decimal digits only, and none beyond `u64`.
+fn exact(digits: &str) -> Option<u64> {
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+}
+
+/// The value of a `Range` header for `range`, which must hold a byte (RFC 9110 §14.2).
 pub fn write_range(range: ByteRange) -> String {
     format!("bytes={}-{}", range.start, range.end.saturating_sub(1))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn range(start: u64, end: u64) -> Option<ByteRange> {
@@ -141,5 +194,82 @@ mod tests {
         assert_eq!(RangeRequest::read(&write_range(wanted)).unwrap().within(u64::MAX), Some(wanted));
         assert_eq!(ContentRange { range: wanted, total: Some(9000) }.write(), "bytes 4096-8191/9000");
         assert_eq!(ContentRange { range: wanted, total: None }.write(), "bytes 4096-8191/*");
+    }
+
+    #[test]
+    fn what_the_platform_writes_the_device_reads() {
+        for (start, end, total, text) in [
+            (0, 1, Some(1), "bytes 0-0/1"),
+            (42, 1234, Some(1234), "bytes 42-1233/1234"),
+            (42, 1234, None, "bytes 42-1233/*"),
+            (0, u64::MAX, Some(u64::MAX), "bytes 0-18446744073709551614/18446744073709551615"),
+        ] {
+            let content = ContentRange { range: ByteRange { start, end }, total };
+            assert_eq!(content.write(), text);
+            assert_eq!(ContentRange::read(text), Some(content));
+        }
+        assert_eq!(write_unsatisfied(1234), "bytes */1234");
+        assert_eq!(read_unsatisfied("bytes */1234"), Some(1234));
+    }
+
+    #[test]
+    fn a_content_range_that_cannot_be_is_refused() {
+        for header in [
+            "",
+            "bytes",
+            "bytes */10",
+            "bytes */*",
+            "bytes 5-4/10",
+            "bytes 0-10/10",
+            "bytes 0-/10",
+            "bytes -5/10",
+            "bytes 0-4",
+            "bytes 0-4/",
+            "bytes 0-4/+10",
+            "bytes +0-4/10",
+            "bytes=0-4/10",
+            "items 0-4/10",
+            "bytes 0-18446744073709551615/*",
+            "bytes 0-18446744073709551616/*",
+            "bytes 0-4/18446744073709551616",
+            "bytes 0-4/10/10",
+            "bytes 0-4-5/10",
+        ] {
+            assert_eq!(ContentRange::read(header), None, "{header}");
+        }
+        for header in ["bytes 0-4/10", "bytes */*", "bytes */", "bytes */18446744073709551616", "items */3"] {
+            assert_eq!(read_unsatisfied(header), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn only_a_strong_validator_may_guard_a_resume() {
+        assert_eq!(strong_etag(" \"a1b2\" "), Some("\"a1b2\""));
+        assert_eq!(strong_etag("\"\""), Some("\"\""));
+        for header in ["", "\"", "a1b2", "W/\"a1b2\"", "\"a\"b\"", "\"a b\"", "\"a\nb\"", "\"a\", \"b\""] {
+            assert_eq!(strong_etag(header), None, "{header}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_range_comes_back_and_stays_within_the_file(start: u64, len in 1_u64.., size: u64) {
+            let wanted = ByteRange { start, end: start.saturating_add(len) };
+            prop_assume!(!wanted.is_empty());
+            let found = RangeRequest::read(&write_range(wanted)).unwrap().within(size);
+            let end = wanted.end.min(size);
+            prop_assert_eq!(found, (start < end).then_some(ByteRange { start, end }));
+        }
+
+        #[test]
+        fn any_header_is_read_without_a_panic(header in "(bytes[= ])?[0-9*,/ -]{0,50}", size: u64) {
+            if let Some(range) = RangeRequest::read(&header).and_then(|request| request.within(size)) {
+                prop_assert!(range.start < range.end && range.end <= size);
+            }
+            if let Some(content) = ContentRange::read(&header) {
+                prop_assert!(!content.range.is_empty());
+            }
+            let _ = (read_unsatisfied(&header), strong_etag(&header));
+        }
     }
 }
