@@ -5,6 +5,27 @@
 //! ([`mqtt`]) that own no socket and read no clock.
 //!
 //! This crate opens nothing, stores nothing and decides nothing. It is `no_std` with `alloc`.
+//!
+//! A device says what it runs, its platform hears it:
+//!
+//! ```
+//! use otaru_wire::{
+//!     DeviceId, Module, Report,
+//!     dialect::{DeviceHalf, PlatformHalf, aliyun},
+//! };
+//!
+//! let device = DeviceId { product: "a1DemoPk001".parse()?, device: "dev-one".parse()? };
+//! let report = Report::Version { module: Module::default(), version: "1.0.0".parse()? };
+//!
+//! let message = aliyun::Device.write_report(&device, 1, &report);
+//! assert_eq!(message.topic, "/ota/device/inform/a1DemoPk001/dev-one");
+//! assert_eq!(message.payload, br#"{"id":1, "params":{"version":"1.0.0"}}"#);
+//!
+//! assert!(aliyun::Platform.may_publish(&device, &message.topic));
+//! let heard = aliyun::Platform.read_report(&message.topic, &message.payload)?;
+//! assert_eq!((heard.device, heard.report), (device, report));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![no_std]
 
 extern crate alloc;

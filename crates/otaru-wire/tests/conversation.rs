@@ -1,0 +1,130 @@
+//! A whole upgrade through the public API: what each half writes, the other half reads.
+
+use otaru_wire::{
+    DeviceId, Digest, DigestMethod, Failure, File, MessageId, Module, Notice, Report, Source, Step, Version,
+    dialect::{
+        Credentials, DeviceHalf, Downlink, LoginError, PlatformHalf, Transport, device_half, platform_half,
+    },
+};
+
+const DIALECTS: [&str; 1] = ["aliyun"];
+
+fn halves() -> impl Iterator<Item = (&'static dyn DeviceHalf, &'static dyn PlatformHalf)> {
+    DIALECTS.into_iter().map(|name| (device_half(name).unwrap(), platform_half(name).unwrap()))
+}
+
+fn id(product: &str, device: &str) -> DeviceId {
+    DeviceId { product: product.parse().unwrap(), device: device.parse().unwrap() }
+}
+
+fn version(text: &str) -> Version {
+    text.parse().unwrap()
+}
+
+fn notice(module: &str, files: usize, method: DigestMethod, token: &str) -> Notice {
+    let hex = "0123456789abcdef".repeat(method.digest_len() / 8);
+    let file = |number: usize| File {
+        name: (files > 1).then(|| format!("part-{number}.bin")),
+        size: 1_000_000 + number as u64,
+        digest: Digest::from_hex(method, &hex).unwrap(),
+        source: Source::Http { url: format!("http://files.example:80/d/{number}?t={token}&x=/") },
+    };
+    Notice {
+        version: version("2.0.0"),
+        module: module.parse().unwrap(),
+        files: (0..files).map(file).collect(),
+        delta: false,
+        extra: Some(r#"{"site":"osaka"}"#.into()),
+        signature: None,
+    }
+}
+
+/// The device says `report`; the platform must hear the same from the same device. Gives the message's number.
+fn say(device: &dyn DeviceHalf, platform: &dyn PlatformHalf, me: &DeviceId, report: Report) -> MessageId {
+    let message = device.write_report(me, 41, &report);
+    assert!(platform.may_publish(me, &message.topic), "{}", message.topic);
+    let heard = platform.read_report(&message.topic, &message.payload).unwrap();
+    assert_eq!((&heard.device, heard.report), (me, report));
+    heard.id
+}
+
+#[test]
+fn an_upgrade_is_spoken_from_login_to_the_new_version() {
+    for (device, platform) in halves() {
+        let me = id("a1DemoPk001", "dev-one");
+        let module: Module = "mcu".parse().unwrap();
+        let credentials = Credentials { id: me.clone(), secret: "0011".repeat(8) };
+
+        let login = device.write_login(&credentials, Transport::Tls);
+        assert_eq!(platform.read_login(&login), Ok(me.clone()));
+        assert_eq!(platform.verify_login(&login, &credentials.secret), Ok(()));
+        assert_eq!(platform.verify_login(&login, "other"), Err(LoginError::WrongPassword));
+        for filter in device.subscriptions(&me) {
+            assert!(platform.may_subscribe(&me, &filter), "{filter}");
+        }
+
+        say(device, platform, &me, Report::Version { module: module.clone(), version: version("1.0.0") });
+
+        let offered = notice("mcu", 3, DigestMethod::Sha256, "one");
+        let push = platform.write_notice(&me, 1_700_000_000_000, &offered).unwrap();
+        let told = device.read_message(&me, &push.topic, &push.payload);
+        assert_eq!(told, Ok(Downlink::Notice(offered.clone())));
+
+        for step in [0, 40, 100, -2].map(|code| Step::from_code(code).unwrap()) {
+            let description = "50 \u{20ac} \"so far\"\n".to_string();
+            say(device, platform, &me, Report::Progress { module: module.clone(), step, description });
+        }
+
+        let number = say(device, platform, &me, Report::Query { module: module.clone() });
+        let fresh = notice("mcu", 3, DigestMethod::Sha256, "two");
+        let answer = platform.write_answer(&me, &number, Some(&fresh)).unwrap();
+        let Ok(Downlink::Notice(told)) = device.read_message(&me, &answer.topic, &answer.payload) else {
+            panic!("the answer is not a notice");
+        };
+        assert!(told.same_offer(&offered), "fresh links are the same offer");
+        assert_eq!(told, fresh);
+
+        say(device, platform, &me, Report::Version { module: module.clone(), version: version("2.0.0") });
+        let number = say(device, platform, &me, Report::Query { module });
+        let nothing = platform.write_answer(&me, &number, None).unwrap();
+        assert_eq!(device.read_message(&me, &nothing.topic, &nothing.payload), Ok(Downlink::NoTask));
+    }
+}
+
+#[test]
+fn every_shape_of_package_is_told_whole() {
+    for (device, platform) in halves() {
+        let me = id("a1DemoPk001", "dev-one");
+        for method in [DigestMethod::Md5, DigestMethod::Sha256] {
+            for files in [1, 2, 20] {
+                for (module, delta) in [("default", false), ("mcu", true)] {
+                    let offered = Notice { delta, ..notice(module, files, method, "t") };
+                    let push = platform.write_notice(&me, 1, &offered).unwrap();
+                    let told = device.read_message(&me, &push.topic, &push.payload);
+                    assert_eq!(told, Ok(Downlink::Notice(offered)), "{method:?} {files} {module}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_device_speaks_or_listens_for_another() {
+    for (device, platform) in halves() {
+        let (me, other) = (id("a1DemoPk001", "dev-one"), id("a1DemoPk001", "dev-two"));
+        let failed = Step::Failed(Failure::Write);
+        for report in [
+            Report::Version { module: Module::default(), version: version("1") },
+            Report::Progress { module: Module::default(), step: failed, description: String::new() },
+            Report::Query { module: Module::default() },
+        ] {
+            let message = device.write_report(&other, 1, &report);
+            assert!(!platform.may_publish(&me, &message.topic), "{}", message.topic);
+        }
+        for filter in device.subscriptions(&other) {
+            assert!(!platform.may_subscribe(&me, &filter), "{filter}");
+        }
+        let push = platform.write_notice(&other, 1, &notice("default", 1, DigestMethod::Md5, "t")).unwrap();
+        assert_eq!(device.read_message(&me, &push.topic, &push.payload), Ok(Downlink::Foreign));
+    }
+}
