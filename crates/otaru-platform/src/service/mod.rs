@@ -4,6 +4,7 @@
 //! `Ingest`, and it reaches devices through an [`Outbox`]. What to do is decided in `otaru-fleet`.
 
 mod error;
+pub mod meters;
 mod operator;
 mod views;
 

@@ -13,6 +13,8 @@ use otaru_wire::{DeviceId, DeviceName, Module, ProductKey, Version};
 
 use crate::files::{FileId, Stored};
 
+#[cfg(test)]
+mod contract;
 mod error;
 mod sqlite;
 
@@ -21,6 +23,9 @@ pub use sqlite::{Location, Sqlite};
 
 /// The longest page that a store gives.
 pub const MAX_PAGE: u32 = 1000;
+
+/// The most modules of one device whose versions are kept: bounds what a device can make the store keep.
+pub const MAX_MODULES: u32 = 64;
 
 /// An answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;

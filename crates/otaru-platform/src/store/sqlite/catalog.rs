@@ -1,0 +1,256 @@
+//! Products, devices, files and packages.
+
+use otaru_fleet::{Device, NewPackage, Package, PackageFile, PackageId, Product, Timestamp};
+use otaru_wire::{DeviceId, DeviceName, ProductKey};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{
+    super::{Answer, Catalog, MAX_PAGE, Page, Running, StoreError, What},
+    Sqlite,
+    errors::found,
+    rows::{self, int, number, text, time},
+};
+use crate::files::{FileId, Stored};
+
+impl Catalog for Sqlite {
+    fn add_product(&self, product: Product) -> Answer<'_, ()> {
+        self.writing(move |connection| {
+            let Product { key, dialect, secret, created_at } = product;
+            connection
+                .prepare_cached(
+                    "INSERT INTO products (key, dialect, secret, created_at) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute((key.as_str(), dialect.as_str(), secret.expose(), int(created_at.0)))?;
+            Ok(())
+        })
+    }
+
+    fn product(&self, key: &ProductKey) -> Answer<'_, Product> {
+        let key = key.clone();
+        self.reading(move |connection| {
+            let sql = format!("SELECT {} FROM products WHERE key = ?1", rows::PRODUCT);
+            found(connection.prepare_cached(&sql)?.query_row([key.as_str()], rows::product), What::Product)
+        })
+    }
+
+    fn products(&self, page: Page<ProductKey>) -> Answer<'_, Vec<Product>> {
+        self.reading(move |connection| {
+            let sql = format!("SELECT {} FROM products WHERE key > ?1 ORDER BY key LIMIT ?2", rows::PRODUCT);
+            let after = page.after.as_ref().map_or("", ProductKey::as_str);
+            list(connection, &sql, params![after, limit(page.limit)], rows::product)
+        })
+    }
+
+    fn add_device(&self, device: Device) -> Answer<'_, ()> {
+        self.writing(move |connection| {
+            must_have_product(connection, &device.id.product)?;
+            connection
+                .prepare_cached(
+                    "INSERT INTO devices (product, name, secret, created_at, last_seen_at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute((
+                    device.id.product.as_str(),
+                    device.id.device.as_str(),
+                    device.secret.expose(),
+                    int(device.created_at.0),
+                    rows::maybe_int(device.last_seen_at),
+                ))?;
+            Ok(())
+        })
+    }
+
+    fn device(&self, id: &DeviceId) -> Answer<'_, Device> {
+        let id = id.clone();
+        self.reading(move |connection| {
+            let sql = format!("SELECT {} FROM devices WHERE product = ?1 AND name = ?2", rows::DEVICE);
+            let row = connection
+                .prepare_cached(&sql)?
+                .query_row([id.product.as_str(), id.device.as_str()], rows::device);
+            found(row, What::Device)
+        })
+    }
+
+    fn devices(&self, product: &ProductKey, page: Page<DeviceName>) -> Answer<'_, Vec<Device>> {
+        let product = product.clone();
+        self.reading(move |connection| {
+            must_have_product(connection, &product)?;
+            let sql = format!(
+                "SELECT {} FROM devices WHERE product = ?1 AND name > ?2 ORDER BY name LIMIT ?3",
+                rows::DEVICE
+            );
+            let after = page.after.as_ref().map_or("", DeviceName::as_str);
+            list(connection, &sql, params![product.as_str(), after, limit(page.limit)], rows::device)
+        })
+    }
+
+    fn running(&self, id: &DeviceId) -> Answer<'_, Vec<Running>> {
+        let id = id.clone();
+        self.reading(move |connection| {
+            list(
+                connection,
+                "SELECT r.module, r.version, r.reported_at FROM devices d JOIN running r ON r.device = d.id \
+                 WHERE d.product = ?1 AND d.name = ?2 ORDER BY r.module",
+                params![id.product.as_str(), id.device.as_str()],
+                |row| {
+                    Ok(Running { module: text(row, 0)?, version: text(row, 1)?, reported_at: time(row, 2)? })
+                },
+            )
+        })
+    }
+
+    fn seen(&self, devices: Vec<(DeviceId, Timestamp)>) -> Answer<'_, ()> {
+        self.writing(move |connection| {
+            let mut update = connection.prepare_cached(
+                "UPDATE devices SET last_seen_at = max(coalesce(last_seen_at, 0), ?3) \
+                 WHERE product = ?1 AND name = ?2",
+            )?;
+            for (id, at) in devices {
+                update.execute((id.product.as_str(), id.device.as_str(), int(at.0)))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn add_file(&self, file: Stored, now: Timestamp) -> Answer<'_, ()> {
+        self.writing(move |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO files (sha256, md5, size, added_at) VALUES (?1, ?2, ?3, ?4) \
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute((file.id.0, file.md5, int(file.size), int(now.0)))?;
+            Ok(())
+        })
+    }
+
+    fn file(&self, id: FileId) -> Answer<'_, Stored> {
+        self.reading(move |connection| {
+            let row = connection
+                .prepare_cached("SELECT md5, size FROM files WHERE sha256 = ?1")?
+                .query_row([id.0], |row| Ok(Stored { id, md5: row.get(0)?, size: number(row, 1)? }));
+            found(row, What::File)
+        })
+    }
+
+    fn add_package(&self, package: NewPackage, now: Timestamp) -> Answer<'_, Package> {
+        self.writing(move |connection| {
+            must_have_product(connection, &package.product)?;
+            connection
+                .prepare_cached(
+                    "INSERT INTO packages (product, module, version, extra, digest_method, created_at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute((
+                    package.product.as_str(),
+                    package.module.as_str(),
+                    package.version.as_str(),
+                    package.extra.as_deref(),
+                    rows::digest_method_name(package.digest_method),
+                    int(now.0),
+                ))?;
+            let id = connection.last_insert_rowid();
+            let mut known = connection.prepare_cached("SELECT 1 FROM files WHERE sha256 = ?1")?;
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO package_files (package, position, name, sha256) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for (position, file) in package.files.iter().enumerate() {
+                if !known.exists([file.sha256])? {
+                    return Err(StoreError::NotFound { what: What::File });
+                }
+                insert.execute((id, int(position as u64), &file.name, file.sha256))?;
+            }
+            let id = PackageId(u64::try_from(id).unwrap_or_default());
+            Ok(Package { id, spec: package, created_at: now })
+        })
+    }
+
+    fn package(&self, id: PackageId) -> Answer<'_, Package> {
+        self.reading(move |connection| {
+            let sql = format!("SELECT {PACKAGE} FROM packages WHERE id = ?1");
+            let row = connection.prepare_cached(&sql)?.query_row([int(id.0)], bare_package);
+            let mut package = found(row, What::Package)?;
+            package.spec.files = package_files(connection, package.id)?;
+            Ok(package)
+        })
+    }
+
+    fn packages(&self, product: Option<&ProductKey>, page: Page<PackageId>) -> Answer<'_, Vec<Package>> {
+        let product = product.cloned();
+        self.reading(move |connection| {
+            if let Some(product) = &product {
+                must_have_product(connection, product)?;
+            }
+            let sql = format!(
+                "SELECT {PACKAGE} FROM packages WHERE id > ?1 AND (?2 IS NULL OR product = ?2) \
+                 ORDER BY id LIMIT ?3"
+            );
+            let after = page.after.map_or(0, |id| int(id.0));
+            let product = product.as_ref().map(ProductKey::as_str);
+            let mut packages =
+                list(connection, &sql, params![after, product, limit(page.limit)], bare_package)?;
+            for package in &mut packages {
+                package.spec.files = package_files(connection, package.id)?;
+            }
+            Ok(packages)
+        })
+    }
+}
+
+const PACKAGE: &str = "id, product, module, version, extra, digest_method, created_at";
+
+/// A package without its files.
+fn bare_package(row: &Row<'_>) -> rusqlite::Result<Package> {
+    Ok(Package {
+        id: PackageId(number(row, 0)?),
+        spec: NewPackage {
+            product: text(row, 1)?,
+            module: text(row, 2)?,
+            version: text(row, 3)?,
+            files: Vec::new(),
+            extra: row.get(4)?,
+            digest_method: rows::digest_method(row, 5)?,
+        },
+        created_at: time(row, 6)?,
+    })
+}
+
+fn package_files(connection: &Connection, id: PackageId) -> Result<Vec<PackageFile>, StoreError> {
+    list(
+        connection,
+        "SELECT p.name, f.size, f.sha256, f.md5 FROM package_files p JOIN files f ON f.sha256 = p.sha256 \
+         WHERE p.package = ?1 ORDER BY p.position",
+        params![int(id.0)],
+        |row| {
+            Ok(PackageFile {
+                name: row.get(0)?,
+                size: number(row, 1)?,
+                sha256: row.get(2)?,
+                md5: row.get(3)?,
+            })
+        },
+    )
+}
+
+fn must_have_product(connection: &Connection, key: &ProductKey) -> Result<(), StoreError> {
+    let known = connection
+        .prepare_cached("SELECT 1 FROM products WHERE key = ?1")?
+        .query_row([key.as_str()], |_| Ok(()))
+        .optional()?;
+    known.ok_or(StoreError::NotFound { what: What::Product })
+}
+
+pub(super) fn list<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(params, read)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn limit(wanted: u32) -> u32 {
+    wanted.min(MAX_PAGE)
+}

@@ -1,0 +1,165 @@
+//! From rows to values. The column lists and the readers beside them belong together.
+
+use std::{error::Error, time::Duration};
+
+use otaru_fleet::{
+    Campaign, CampaignId, CampaignState, Device, PackageId, Product, Scope, Secret, Task, TaskId, TaskState,
+    Timestamp,
+};
+use otaru_wire::{DeviceId, DigestMethod, Version};
+use rusqlite::{Result, Row, types::Type};
+
+pub(super) const PRODUCT: &str = "key, dialect, secret, created_at";
+
+pub(super) fn product(row: &Row<'_>) -> Result<Product> {
+    Ok(Product {
+        key: text(row, 0)?,
+        dialect: name(row, 1)?,
+        secret: Secret::new(row.get::<_, String>(2)?),
+        created_at: time(row, 3)?,
+    })
+}
+
+pub(super) const DEVICE: &str = "product, name, secret, created_at, last_seen_at";
+
+pub(super) fn device(row: &Row<'_>) -> Result<Device> {
+    Ok(Device {
+        id: DeviceId { product: text(row, 0)?, device: text(row, 1)? },
+        secret: Secret::new(row.get::<_, String>(2)?),
+        created_at: time(row, 3)?,
+        last_seen_at: maybe_time(row, 4)?,
+    })
+}
+
+pub(super) const CAMPAIGN: &str =
+    "id, package, listed, source_versions, timeout_ms, state, created_at, ended_at";
+
+pub(super) fn campaign(row: &Row<'_>) -> Result<Campaign> {
+    let sources: String = row.get(3)?;
+    Ok(Campaign {
+        id: CampaignId(number(row, 0)?),
+        package: PackageId(number(row, 1)?),
+        scope: match row.get::<_, Option<i64>>(2)? {
+            None => Scope::All,
+            Some(_) => Scope::List(number(row, 2)?),
+        },
+        source_versions: sources
+            .split_ascii_whitespace()
+            .map(|text| Version::new(text).map_err(|error| unreadable(3, error)))
+            .collect::<Result<_>>()?,
+        timeout: Duration::from_millis(number(row, 4)?),
+        state: match row.get_ref(5)?.as_str()? {
+            "running" => CampaignState::Running,
+            "ended" => CampaignState::Ended,
+            "canceled" => CampaignState::Canceled,
+            other => return Err(unreadable(5, format!("no campaign state is named {other:?}"))),
+        },
+        created_at: time(row, 6)?,
+        ended_at: maybe_time(row, 7)?,
+    })
+}
+
+/// Of `tasks t JOIN devices d`.
+pub(super) const TASK: &str = "t.id, t.campaign, t.package, d.product, d.name, t.module, t.version, \
+     t.source_version, t.state, t.progress, t.reason, t.timeout_ms, t.created_at, t.notified_at, \
+     t.first_progress_at, t.updated_at, t.revision";
+
+pub(super) fn task(row: &Row<'_>) -> Result<Task> {
+    Ok(Task {
+        id: TaskId(number(row, 0)?),
+        campaign: CampaignId(number(row, 1)?),
+        package: PackageId(number(row, 2)?),
+        device: DeviceId { product: text(row, 3)?, device: text(row, 4)? },
+        module: text(row, 5)?,
+        version: text(row, 6)?,
+        source_version: maybe_text(row, 7)?,
+        state: state(row, 8)?,
+        progress: row.get(9)?,
+        reason: row.get(10)?,
+        timeout: Duration::from_millis(number(row, 11)?),
+        created_at: time(row, 12)?,
+        notified_at: maybe_time(row, 13)?,
+        first_progress_at: maybe_time(row, 14)?,
+        updated_at: time(row, 15)?,
+        revision: number(row, 16)?,
+    })
+}
+
+pub(super) fn state(row: &Row<'_>, column: usize) -> Result<TaskState> {
+    name(row, column)
+}
+
+pub(super) fn digest_method(row: &Row<'_>, column: usize) -> Result<DigestMethod> {
+    match row.get_ref(column)?.as_str()? {
+        "md5" => Ok(DigestMethod::Md5),
+        "sha256" => Ok(DigestMethod::Sha256),
+        other => Err(unreadable(column, format!("no digest method is named {other:?}"))),
+    }
+}
+
+pub(super) const fn digest_method_name(method: DigestMethod) -> &'static str {
+    match method {
+        DigestMethod::Md5 => "md5",
+        DigestMethod::Sha256 => "sha256",
+    }
+}
+
+/// A column that holds an id or a version.
+pub(super) fn text<T>(row: &Row<'_>, column: usize) -> Result<T>
+where
+    T: TryFrom<String>,
+    T::Error: Error + Send + Sync + 'static,
+{
+    T::try_from(row.get::<_, String>(column)?).map_err(|error| unreadable(column, error))
+}
+
+pub(super) fn maybe_text<T>(row: &Row<'_>, column: usize) -> Result<Option<T>>
+where
+    T: TryFrom<String>,
+    T::Error: Error + Send + Sync + 'static,
+{
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| T::try_from(text).map_err(|error| unreadable(column, error))).transpose()
+}
+
+/// A column that holds one of a set of names.
+fn name<T>(row: &Row<'_>, column: usize) -> Result<T>
+where
+    T: std::str::FromStr,
+    T::Err: Error + Send + Sync + 'static,
+{
+    row.get_ref(column)?.as_str()?.parse().map_err(|error| unreadable(column, error))
+}
+
+pub(super) fn number(row: &Row<'_>, column: usize) -> Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|error| unreadable(column, error))
+}
+
+pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp> {
+    Ok(Timestamp(number(row, column)?))
+}
+
+pub(super) fn maybe_time(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>> {
+    match row.get::<_, Option<i64>>(column)? {
+        None => Ok(None),
+        Some(_) => Ok(Some(time(row, column)?)),
+    }
+}
+
+/// A number as SQLite holds it. Every number here is a count, a size or a time: none comes near the limit.
+pub(super) fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn maybe_int(time: Option<Timestamp>) -> Option<i64> {
+    time.map(|time| int(time.0))
+}
+
+pub(super) fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+pub(super) fn unreadable(column: usize, error: impl Into<Box<dyn Error + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+}

@@ -1,0 +1,119 @@
+//! The contract over both locations, and what only this engine promises.
+
+use otaru_fleet::{Dialect, Product, Secret, Timestamp};
+use otaru_wire::ProductKey;
+
+use super::*;
+use crate::store::{Catalog as _, What, contract::store_contract};
+
+store_contract!(in_memory, (Sqlite::open(Location::Memory).unwrap(), ()));
+store_contract!(in_a_file, {
+    let folder = tempfile::tempdir().unwrap();
+    (Sqlite::open(Location::File(folder.path().join("otaru.db"))).unwrap(), folder)
+});
+
+fn product(key: &str) -> Product {
+    Product {
+        key: ProductKey::new(key).unwrap(),
+        dialect: Dialect::Aliyun,
+        secret: Secret::new("s"),
+        created_at: Timestamp(1),
+    }
+}
+
+#[tokio::test]
+async fn what_was_answered_is_there_after_the_file_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::File(folder.path().join("otaru.db"));
+    let store = Sqlite::open(location.clone()).unwrap();
+    store.add_product(product("a1")).await.unwrap();
+    drop(store);
+    let store = Sqlite::open(location).unwrap();
+    assert_eq!(store.product(&ProductKey::new("a1").unwrap()).await, Ok(product("a1")));
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_program_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("otaru.db");
+    drop(Sqlite::open(Location::File(path.clone())).unwrap());
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let refused = Sqlite::open(Location::File(path.clone())).err();
+    assert_eq!(refused, Some(StoreError::TooNew { found: 99, known: 1 }));
+    let version: u32 =
+        Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 99);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("otaru.db");
+    std::fs::write(&path, "this is not a database, but long enough to look like one. ".repeat(20)).unwrap();
+    assert!(matches!(Sqlite::open(Location::File(path)), Err(StoreError::Broken(_))));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_what_was_kept_stays_readable() {
+    let store = Sqlite::open(Location::Memory).unwrap();
+    store.add_product(product("a1")).await.unwrap();
+    let pages = |limit: Option<u32>| {
+        store.writing(move |connection| {
+            let now: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+            connection.pragma_update_and_check(None, "max_page_count", limit.unwrap_or(now), |_| Ok(()))?;
+            Ok(())
+        })
+    };
+    pages(None).await.unwrap();
+    let big = Product { secret: Secret::new("x".repeat(100_000)), ..product("big") };
+    assert_eq!(store.add_product(big.clone()).await, Err(StoreError::Full));
+    assert_eq!(store.product(&product("a1").key).await, Ok(product("a1")));
+    assert_eq!(store.product(&big.key).await, Err(StoreError::NotFound { what: What::Product }));
+    pages(Some(1_000_000)).await.unwrap();
+    assert_eq!(store.add_product(big).await, Ok(()), "once there is room it works again");
+}
+
+#[tokio::test]
+async fn a_refused_write_takes_nothing_of_its_group_with_it() {
+    let store = Sqlite::open(Location::Memory).unwrap();
+    let writes: Vec<_> = (0..40).map(|n| store.add_product(product(&format!("p{}", n / 2)))).collect();
+    let outcomes = futures_util::future::join_all(writes).await;
+    let kept = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(kept, 20);
+    let refused = Err(StoreError::AlreadyExists { what: What::Product });
+    assert!(outcomes.iter().all(|outcome| outcome.is_ok() || *outcome == refused));
+    assert_eq!(store.products(crate::store::Page::first(100)).await.unwrap().len(), 20);
+}
+
+/// What a report costs must not grow with the fleet.
+#[tokio::test]
+async fn no_statement_of_a_report_scans_a_table() {
+    let store = Sqlite::open(Location::Memory).unwrap();
+    let statements = [
+        tasks::open_tasks_sql(),
+        tasks::has_open_task_sql(),
+        tasks::WRITE_TASK.to_owned(),
+        tasks::DEVICE_ROW.to_owned(),
+        tasks::WRITE_RUNNING.to_owned(),
+        tasks::NEXT_DEADLINE.to_owned(),
+    ];
+    for sql in statements {
+        let explain = format!("EXPLAIN QUERY PLAN {sql}");
+        let plan: Vec<String> = store
+            .reading(move |connection| {
+                let mut statement = connection.prepare(&explain)?;
+                let lines = statement.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>()?;
+                Ok(lines)
+            })
+            .await
+            .unwrap();
+        let sorts = |line: &String| line.starts_with("USE TEMP B-TREE");
+        let searches = |line: &String| {
+            line.starts_with("SEARCH") && (line.contains("INDEX") || line.contains("PRIMARY KEY"))
+        };
+        assert!(
+            !plan.is_empty() && plan.iter().all(|line| sorts(line) || searches(line)),
+            "{sql}\n{plan:#?}"
+        );
+    }
+}
