@@ -10,6 +10,7 @@ use std::{
 };
 
 use hmac::{Hmac, KeyInit, Mac};
+use otaru_fleet::TaskId;
 use otaru_wire::{DeviceId, DeviceName, ProductKey};
 use sha2::Sha256;
 
@@ -25,7 +26,7 @@ pub struct Grant {
     /// Who may fetch.
     pub device: DeviceId,
     /// For which Task.
-    pub task: u64,
+    pub task: TaskId,
     /// Which of the package's files, from 0.
     pub file: u16,
 }
@@ -173,7 +174,7 @@ fn parse(path: &str, query: &str) -> Option<(Grant, u64, [u8; TAG_LEN])> {
     let mut parts = path.strip_prefix("/f/")?.split('/');
     let product = ProductKey::new(unescape(parts.next()?)?).ok()?;
     let device = DeviceName::new(unescape(parts.next()?)?).ok()?;
-    let task = number(parts.next()?)?;
+    let task = TaskId(number(parts.next()?)?);
     let file = u16::try_from(number(parts.next()?)?).ok()?;
     if parts.next().is_some() {
         return None;
@@ -236,7 +237,11 @@ mod tests {
 
     fn grant(device: &str, task: u64, file: u16) -> Grant {
         let product = ProductKey::new("a1Demo").unwrap();
-        Grant { device: DeviceId { product, device: DeviceName::new(device).unwrap() }, task, file }
+        Grant {
+            device: DeviceId { product, device: DeviceName::new(device).unwrap() },
+            task: TaskId(task),
+            file,
+        }
     }
 
     fn read(links: &Links, link: &str, now_ms: u64) -> Result<Grant, LinkError> {

@@ -1,1 +1,16 @@
 //! HTTP: downloads for devices, `/api/v1` for operators, `/healthz`, `/metrics`.
+#![allow(dead_code, unused_imports)] // until `start` uses them
+
+mod api;
+mod download;
+mod error;
+mod extract;
+mod health;
+mod router;
+mod server;
+pub mod shapes;
+mod stall;
+
+pub(crate) use health::recorder;
+pub(crate) use router::{Parts, router};
+pub(crate) use server::{Limits, serve};

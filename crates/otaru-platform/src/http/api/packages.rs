@@ -1,0 +1,81 @@
+//! Packages.
+
+use axum::{extract::State, http::StatusCode};
+use otaru_fleet::{Package, PackageFile, PackageId};
+use otaru_wire::{Digest, DigestMethod, ProductKey};
+use serde::Deserialize;
+
+use super::Api;
+use crate::{
+    files::FileId,
+    http::{
+        error::ApiError,
+        extract::{Json, Query, next, page},
+        shapes,
+    },
+    service::PackageOrder,
+};
+
+pub(crate) async fn create(
+    State(api): State<Api>,
+    Json(order): Json<shapes::NewPackage>,
+) -> Result<(StatusCode, axum::Json<shapes::PackageMade>), ApiError> {
+    let files = order.files.into_iter().map(named_file).collect::<Result<_, _>>()?;
+    let package = PackageOrder {
+        product: order.product_key,
+        version: order.version,
+        module: order.module,
+        files,
+        extra: order.extra.map(|extra| extra.get().to_owned()),
+        digest_method: order.digest_method.unwrap_or(DigestMethod::Sha256),
+    };
+    let id = api.service.create_package(package).await?.id;
+    Ok((StatusCode::CREATED, axum::Json(shapes::PackageMade { id })))
+}
+
+fn named_file(file: shapes::PackageFile) -> Result<(String, FileId), ApiError> {
+    match file.sha256.parse() {
+        Ok(id) => Ok((file.name, id)),
+        Err(error) => Err(ApiError::bad_request("bad_digest", format!("sha256 of {:?}: {error}", file.name))),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    product_key: Option<ProductKey>,
+    after: Option<PackageId>,
+    limit: Option<u32>,
+}
+
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Query(wanted): Query<Wanted>,
+) -> Result<axum::Json<shapes::Packages>, ApiError> {
+    let page = page(wanted.after, wanted.limit);
+    let limit = page.limit;
+    let packages = api.service.packages(wanted.product_key.as_ref(), page).await?;
+    let next = next(&packages, limit, |package| package.id);
+    Ok(axum::Json(shapes::Packages { packages: packages.into_iter().map(package).collect(), next }))
+}
+
+fn package(package: Package) -> shapes::Package {
+    shapes::Package {
+        id: package.id,
+        product_key: package.spec.product,
+        version: package.spec.version,
+        module: package.spec.module,
+        files: package.spec.files.into_iter().map(stored_file).collect(),
+        digest_method: package.spec.digest_method,
+        created_ms: package.created_at.0,
+    }
+}
+
+fn stored_file(file: PackageFile) -> shapes::StoredFile {
+    shapes::StoredFile {
+        sha256: Digest::Sha256(file.sha256).to_string(),
+        md5: Digest::Md5(file.md5).to_string(),
+        name: file.name,
+        size: file.size,
+    }
+}

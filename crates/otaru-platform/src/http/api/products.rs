@@ -1,0 +1,98 @@
+//! Products and their devices.
+
+use axum::{extract::State, http::StatusCode};
+use otaru_fleet::{Device, Secret};
+use otaru_wire::{DeviceId, DeviceName, ProductKey};
+
+use super::Api;
+use crate::{
+    http::{
+        error::ApiError,
+        extract::{Json, Paging, Path, Query, next},
+        shapes,
+    },
+    service::DeviceView,
+};
+
+/// The longest secret that a device may bring, in bytes.
+const MAX_SECRET_BYTES: usize = 256;
+
+pub(crate) async fn create(
+    State(api): State<Api>,
+    Json(order): Json<shapes::NewProduct>,
+) -> Result<(StatusCode, axum::Json<shapes::ProductMade>), ApiError> {
+    let product = api.service.create_product(order.product_key, order.dialect).await?;
+    let made = shapes::ProductMade {
+        product_key: product.key,
+        dialect: product.dialect,
+        product_secret: product.secret.expose().to_owned(),
+    };
+    Ok((StatusCode::CREATED, axum::Json(made)))
+}
+
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Query(paging): Query<Paging<ProductKey>>,
+) -> Result<axum::Json<shapes::Products>, ApiError> {
+    let page = paging.page();
+    let limit = page.limit;
+    let products = api.service.products(page).await?;
+    let next = next(&products, limit, |product| product.key.clone());
+    let products = products
+        .into_iter()
+        .map(|product| shapes::Product {
+            product_key: product.key,
+            dialect: product.dialect,
+            created_ms: product.created_at.0,
+        })
+        .collect();
+    Ok(axum::Json(shapes::Products { products, next }))
+}
+
+pub(crate) async fn create_device(
+    State(api): State<Api>,
+    Path(product): Path<ProductKey>,
+    Json(order): Json<shapes::NewDevice>,
+) -> Result<(StatusCode, axum::Json<shapes::DeviceMade>), ApiError> {
+    let secret = order.device_secret.map(brought_secret).transpose()?;
+    let id = DeviceId { product, device: order.device_name };
+    let Device { id, secret, .. } = api.service.create_device(id, secret).await?;
+    let made = shapes::DeviceMade {
+        product_key: id.product,
+        device_name: id.device,
+        device_secret: secret.expose().to_owned(),
+    };
+    Ok((StatusCode::CREATED, axum::Json(made)))
+}
+
+/// A secret is a key of bytes for an HMAC; the bounds only catch mistakes.
+fn brought_secret(secret: String) -> Result<Secret, ApiError> {
+    if secret.is_empty() || secret.len() > MAX_SECRET_BYTES || secret.chars().any(|c| !c.is_ascii_graphic()) {
+        let message = format!("device_secret must have 1 to {MAX_SECRET_BYTES} printable ASCII characters");
+        return Err(ApiError::bad_request("bad_secret", message));
+    }
+    Ok(Secret::new(secret))
+}
+
+pub(crate) async fn devices(
+    State(api): State<Api>,
+    Path(product): Path<ProductKey>,
+    Query(paging): Query<Paging<DeviceName>>,
+) -> Result<axum::Json<shapes::Devices>, ApiError> {
+    api.service.product(&product).await?; // no devices is an answer, no product is not
+    let page = paging.page();
+    let limit = page.limit;
+    let devices = api.service.devices(&product, page).await?;
+    let next = next(&devices, limit, |view| view.device.id.device.clone());
+    Ok(axum::Json(shapes::Devices { devices: devices.into_iter().map(device).collect(), next }))
+}
+
+fn device(view: DeviceView) -> shapes::Device {
+    shapes::Device {
+        product_key: view.device.id.product,
+        device_name: view.device.id.device,
+        online: view.connected,
+        versions: view.running.into_iter().map(|running| (running.module, running.version)).collect(),
+        last_seen_ms: view.device.last_seen_at.map(|at| at.0),
+    }
+}

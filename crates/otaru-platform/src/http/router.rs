@@ -1,0 +1,74 @@
+//! Every route, in the reader's order.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::StatusCode,
+    middleware,
+    routing::{get, post, put},
+};
+use tokio::task::AbortHandle;
+
+use super::{
+    api::{self, Api, campaigns, files, packages, products},
+    download::{Downloads, Grants, download},
+    health::{self, Health},
+};
+use crate::{
+    files::Files,
+    links::Links,
+    service::{Clock, Service},
+};
+
+/// What the routes are served from.
+pub(crate) struct Parts {
+    pub(crate) service: Service,
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) links: Links,
+    pub(crate) clock: Clock,
+    /// The task that takes devices' connections, for the health check.
+    pub(crate) gateway: Option<AbortHandle>,
+}
+
+/// All of HTTP, as a value: no socket yet.
+pub(crate) fn router(parts: Parts) -> Router {
+    let Parts { service, files, links, clock, gateway } = parts;
+    let grants: Arc<dyn Grants> = Arc::new(service.clone());
+    let downloads = Downloads { links, clock, grants, files: Arc::clone(&files) };
+    let health = Health::new(service.clone(), gateway);
+    Router::new()
+        .merge(for_devices(downloads))
+        .nest("/api/v1", for_operators(Api { service, files }))
+        .merge(for_watchers(health))
+        .fallback(StatusCode::NOT_FOUND)
+        .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
+        .layer(middleware::from_fn(health::count))
+}
+
+pub(super) fn for_devices(downloads: Downloads) -> Router {
+    Router::new().route("/f/{*link}", get(download)).with_state(downloads)
+}
+
+fn for_operators(api: Api) -> Router {
+    Router::new()
+        .route("/products", post(products::create).get(products::list))
+        .route("/products/{product_key}/devices", post(products::create_device).get(products::devices))
+        .route("/files", put(files::put))
+        .route("/packages", post(packages::create).get(packages::list))
+        .route("/campaigns", post(campaigns::create).get(campaigns::list))
+        .route("/campaigns/{id}", get(campaigns::show))
+        .route("/campaigns/{id}/cancel", post(campaigns::cancel))
+        .route("/campaigns/{id}/tasks", get(campaigns::tasks))
+        .fallback(api::no_such_call)
+        .method_not_allowed_fallback(api::wrong_method)
+        .layer(middleware::from_fn_with_state(api.clone(), api::operators_only))
+        .with_state(api)
+}
+
+fn for_watchers(health: Health) -> Router {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .with_state(health)
+        .route("/metrics", get(health::metrics))
+}

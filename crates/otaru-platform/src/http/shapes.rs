@@ -1,0 +1,328 @@
+//! The operator API's JSON, both ways: the platform reads what the CLI writes and the other way round.
+//!
+//! A request with a field that is not here is refused, since a misspelt option must not be passed over. Answers may
+//! gain fields.
+
+use std::collections::BTreeMap;
+
+use otaru_fleet::{CampaignId, CampaignState, Dialect, PackageId, TaskId, TaskState};
+use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The body of every refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The refusal.
+    pub error: RefusedBecause,
+}
+
+/// Why a call is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedBecause {
+    /// For programs, e.g. `not_found`; listed in `docs/api.md`.
+    pub code: String,
+    /// For people: what was wrong.
+    pub message: String,
+    /// For people: what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<String>,
+}
+
+/// `POST /products`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewProduct {
+    /// Its key, unique on the platform.
+    pub product_key: ProductKey,
+    /// How its devices speak.
+    pub dialect: Dialect,
+}
+
+/// The answer to `POST /products`, the only one that shows the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductMade {
+    /// Its key.
+    pub product_key: ProductKey,
+    /// How its devices speak.
+    pub dialect: Dialect,
+    /// What its devices can register themselves with, where the dialect knows that.
+    pub product_secret: String,
+}
+
+/// A product in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// Its key.
+    pub product_key: ProductKey,
+    /// How its devices speak.
+    pub dialect: Dialect,
+    /// When it was made, Unix milliseconds.
+    pub created_ms: u64,
+}
+
+/// The answer to `GET /products`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Products {
+    /// In the order of their keys.
+    pub products: Vec<Product>,
+    /// What `after` is to be for the next page; none at the end.
+    pub next: Option<ProductKey>,
+}
+
+/// `POST /products/{product_key}/devices`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewDevice {
+    /// Its name, unique within the product.
+    pub device_name: DeviceName,
+    /// The secret it has already, e.g. from the vendor's cloud; a fresh one is made if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_secret: Option<String>,
+}
+
+/// The answer to `POST …/devices`, the only one that shows the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceMade {
+    /// Its product.
+    pub product_key: ProductKey,
+    /// Its name.
+    pub device_name: DeviceName,
+    /// What its logins are proven with.
+    pub device_secret: String,
+}
+
+/// A device in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its product.
+    pub product_key: ProductKey,
+    /// Its name.
+    pub device_name: DeviceName,
+    /// Is it connected now?
+    pub online: bool,
+    /// What its modules run, as it last reported.
+    pub versions: BTreeMap<Module, Version>,
+    /// When it last connected or spoke, Unix milliseconds; none if it never did.
+    pub last_seen_ms: Option<u64>,
+}
+
+/// The answer to `GET …/devices`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Devices {
+    /// In the order of their names.
+    pub devices: Vec<Device>,
+    /// What `after` is to be for the next page; none at the end.
+    pub next: Option<DeviceName>,
+}
+
+/// The answer to `PUT /files`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileTaken {
+    /// SHA-256, lower-case hex: what packages name it by.
+    pub sha256: String,
+    /// MD5, lower-case hex.
+    pub md5: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// The name it was sent with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// `POST /packages`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPackage {
+    /// Whose devices it is for.
+    pub product_key: ProductKey,
+    /// The version devices report once they run it.
+    pub version: Version,
+    /// The part of the device it is for; `default` if left out.
+    #[serde(default)]
+    pub module: Module,
+    /// One to 20 files, in the order they are to be fetched.
+    pub files: Vec<PackageFile>,
+    /// Extra data for the device: a JSON object, handed on byte by byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra: Option<Box<RawValue>>,
+    /// Which digest devices are told; `sha256` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest_method: Option<DigestMethod>,
+}
+
+/// One file of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackageFile {
+    /// The SHA-256 that `PUT /files` answered.
+    pub sha256: String,
+    /// The name that devices are told, unique within the package.
+    pub name: String,
+}
+
+/// The answer to `POST /packages`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageMade {
+    /// Its number.
+    pub id: PackageId,
+}
+
+/// A package in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Its number.
+    pub id: PackageId,
+    /// Whose devices it is for.
+    pub product_key: ProductKey,
+    /// The version devices report once they run it.
+    pub version: Version,
+    /// The part of the device it is for.
+    pub module: Module,
+    /// Its files, in the order they are fetched.
+    pub files: Vec<StoredFile>,
+    /// Which digest devices are told.
+    pub digest_method: DigestMethod,
+    /// When it was made, Unix milliseconds.
+    pub created_ms: u64,
+}
+
+/// One file of a package in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredFile {
+    /// SHA-256, lower-case hex.
+    pub sha256: String,
+    /// MD5, lower-case hex.
+    pub md5: String,
+    /// The name that devices are told.
+    pub name: String,
+    /// Length in bytes.
+    pub size: u64,
+}
+
+/// The answer to `GET /packages`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packages {
+    /// In the order of their numbers.
+    pub packages: Vec<Package>,
+    /// What `after` is to be for the next page; none at the end.
+    pub next: Option<PackageId>,
+}
+
+/// `POST /campaigns`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCampaign {
+    /// What is to be installed.
+    pub package_id: PackageId,
+    /// On which devices; all of the product if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<Vec<DeviceName>>,
+    /// Only devices that run one of these; whatever they run if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source_versions: Vec<Version>,
+    /// How many minutes a device may take from its first progress report on; 60 if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_minutes: Option<u32>,
+}
+
+/// The answer to `POST /campaigns`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CampaignMade {
+    /// Its number.
+    pub id: CampaignId,
+    /// How many devices got a task.
+    pub tasks: u64,
+    /// How many devices got none.
+    pub skipped_count: u64,
+    /// The first 1000 of them, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A device that got no task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Its name.
+    pub device: DeviceName,
+    /// Why, and what would change that.
+    pub reason: String,
+}
+
+/// A campaign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Campaign {
+    /// Its number.
+    pub id: CampaignId,
+    /// What it installs.
+    pub package_id: PackageId,
+    /// On whose devices.
+    pub product_key: ProductKey,
+    /// The package's version.
+    pub version: Version,
+    /// The package's module.
+    pub module: Module,
+    /// Where it is.
+    pub state: CampaignState,
+    /// How many tasks are in each state; states without tasks are left out.
+    pub counts: BTreeMap<TaskState, u64>,
+    /// When it was made, Unix milliseconds.
+    pub created_ms: u64,
+    /// When it came to an end, Unix milliseconds.
+    pub ended_ms: Option<u64>,
+}
+
+/// The answer to `GET /campaigns`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Campaigns {
+    /// In the order of their numbers.
+    pub campaigns: Vec<Campaign>,
+    /// What `after` is to be for the next page; none at the end.
+    pub next: Option<CampaignId>,
+}
+
+/// The answer to `POST /campaigns/{id}/cancel`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CampaignCanceled {
+    /// Its number.
+    pub id: CampaignId,
+    /// How many open tasks that ended.
+    pub canceled: u64,
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its number.
+    pub id: TaskId,
+    /// Its campaign.
+    pub campaign_id: CampaignId,
+    /// The device's product.
+    pub product_key: ProductKey,
+    /// The device's name.
+    pub device: DeviceName,
+    /// The part of the device.
+    pub module: Module,
+    /// The target version.
+    pub version: Version,
+    /// Where it is.
+    pub state: TaskState,
+    /// Percent of the files' bytes, as the device last said.
+    pub progress: u8,
+    /// Why it failed or was canceled.
+    pub reason: Option<String>,
+    /// The one thing that holds it back; none at its end.
+    pub waiting_for: Option<String>,
+    /// When it was made, Unix milliseconds.
+    pub created_ms: u64,
+    /// When anything of it last changed, Unix milliseconds.
+    pub updated_ms: u64,
+}
+
+/// The answer to `GET /campaigns/{id}/tasks`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tasks {
+    /// In the order of their numbers.
+    pub tasks: Vec<Task>,
+    /// What `after` is to be for the next page; none at the end.
+    pub next: Option<TaskId>,
+}
