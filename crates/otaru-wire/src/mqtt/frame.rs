@@ -17,7 +17,7 @@ pub(super) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    fn new(bytes: &'a [u8], header: usize) -> Self {
+    pub(super) fn new(bytes: &'a [u8], header: usize) -> Self {
         Self { bytes, body: bytes.get(header..).unwrap_or_default() }
     }
 
@@ -141,11 +141,6 @@ impl Framer {
             *input = rest;
         }
     }
-
-    /// Is the start of a packet held?
-    pub(super) fn is_partial(&self) -> bool {
-        !self.partial.is_empty() && !self.complete
-    }
 }
 
 #[cfg(test)]
@@ -168,7 +163,7 @@ mod tests {
         let mut input: &[u8] = &[0x30, 0xf0, 0xff, 0x0f];
         assert!(framer.next(&mut input).unwrap().is_none());
         assert!(framer.partial.capacity() <= 64);
-        assert!(framer.is_partial());
+        assert!(!framer.partial.is_empty() && !framer.complete);
     }
 
     #[test]

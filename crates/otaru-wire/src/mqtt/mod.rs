@@ -4,14 +4,18 @@
 //! A session is small because devices of these vendors need little: QoS 0 and 1 out, QoS 0, 1 and (tolerated) 2
 //! in, packet ids, keep-alive. No routing between devices, no retained messages, no wills.
 
+mod admission;
 mod client;
 mod frame;
 mod packet;
+mod server;
 mod topic;
 mod violation;
 mod write;
 
+pub use admission::{Admission, Connect, MAX_CONNECT, admit};
 pub use client::{Client, ClientEvent, ClientOptions, CloseReason, PublishError, Refusal, Ticket};
+pub use server::{Flow, Handler, SendError, Server, ServerOptions, Taken};
 pub use violation::Violation;
 
 use alloc::{string::String, vec::Vec};

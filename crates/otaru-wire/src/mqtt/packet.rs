@@ -76,9 +76,9 @@ pub(super) struct Publish {
 /// QoS and packet id, which belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Delivery {
-    AtMostOnce,
-    AtLeastOnce(NonZeroU16),
-    ExactlyOnce(NonZeroU16),
+    Qos0,
+    Qos1(NonZeroU16),
+    Qos2(NonZeroU16),
 }
 
 /// One line of a SUBSCRIBE.
@@ -235,9 +235,9 @@ fn read_publish(version: ProtocolVersion, frame: Frame<'_>) -> Result<Publish, V
         return Err(Violation::new(0x90, "a PUBLISH has a topic that is empty or has wildcards"));
     }
     let delivery = match (frame.flags() >> 1 & 0b11, packet_id) {
-        (0, None) => Delivery::AtMostOnce,
-        (1, Some(packet_id)) => Delivery::AtLeastOnce(id(packet_id)?),
-        (2, Some(packet_id)) => Delivery::ExactlyOnce(id(packet_id)?),
+        (0, None) => Delivery::Qos0,
+        (1, Some(packet_id)) => Delivery::Qos1(id(packet_id)?),
+        (2, Some(packet_id)) => Delivery::Qos2(id(packet_id)?),
         _ => return Err(Violation::malformed("a PUBLISH has a packet id that does not fit its QoS")),
     };
     Ok(Publish { topic, payload, delivery })

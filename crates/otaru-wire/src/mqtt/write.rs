@@ -4,14 +4,18 @@ use alloc::{string::String, vec, vec::Vec};
 use core::num::NonZeroU16;
 
 use mqtt_protocol_core::mqtt::{
-    packet::{GenericPacketTrait, Qos as WireQos, SubEntry, SubOpts, v3_1_1, v5_0},
+    packet::{
+        GenericPacketTrait, MaximumPacketSize, Property, Qos as WireQos, ReceiveMaximum, ServerKeepAlive,
+        SessionExpiryInterval, SharedSubscriptionAvailable, SubEntry, SubOpts,
+        SubscriptionIdentifierAvailable, v3_1_1, v5_0,
+    },
     result_code::{
-        DisconnectReasonCode, MqttError, PubackReasonCode, PubrecReasonCode, SubackReasonCode,
-        SubackReturnCode, UnsubackReasonCode,
+        ConnectReasonCode, ConnectReturnCode, DisconnectReasonCode, MqttError, PubackReasonCode,
+        PubrecReasonCode, SubackReasonCode, SubackReturnCode, UnsubackReasonCode,
     },
 };
 
-use super::{Message, ProtocolVersion, Violation, packet::Ack};
+use super::{Message, ProtocolVersion, Refusal, Violation, packet::Ack};
 
 /// What MQTT can express, less the longest fixed header and room for the packet's own fields.
 const MAX_PAYLOAD: usize = 268_435_455 - 70_000;
@@ -208,7 +212,6 @@ pub(super) fn connect(
                 .and_then(|packet| packet.keep_alive(keep_alive_s).build()),
         ),
         ProtocolVersion::V5 => {
-            use mqtt_protocol_core::mqtt::packet::{MaximumPacketSize, ReceiveMaximum};
             let properties = || -> Result<_, MqttError> {
                 Ok(vec![
                     ReceiveMaximum::new(receive_maximum)?.into(),
@@ -226,4 +229,61 @@ pub(super) fn connect(
             )
         }
     }
+}
+
+/// CONNACK that refuses.
+pub(super) fn connack_refused(
+    out: &mut Vec<u8>,
+    version: ProtocolVersion,
+    refusal: Refusal,
+) -> Result<(), Violation> {
+    let code = refusal.code(version);
+    match version {
+        ProtocolVersion::V311 => {
+            let code = ConnectReturnCode::try_from(code).unwrap_or(ConnectReturnCode::NotAuthorized);
+            put(out, v3_1_1::Connack::builder().session_present(false).return_code(code).build())
+        }
+        ProtocolVersion::V5 => {
+            let code = ConnectReasonCode::try_from(code).unwrap_or(ConnectReasonCode::UnspecifiedError);
+            put(out, v5_0::Connack::builder().session_present(false).reason_code(code).build())
+        }
+    }
+}
+
+/// What an MQTT 5 CONNACK tells beside "accepted".
+pub(super) struct Offer {
+    pub(super) receive_maximum: u16,
+    pub(super) max_packet: u32,
+    /// The keep-alive that counts instead of the client's, in seconds.
+    pub(super) keep_alive: Option<u16>,
+    /// Tell that the session ends with the connection.
+    pub(super) no_expiry: bool,
+}
+
+/// CONNACK that accepts. There is never a session present.
+pub(super) fn connack(out: &mut Vec<u8>, version: ProtocolVersion, offer: &Offer) -> Result<(), Violation> {
+    if version == ProtocolVersion::V311 {
+        let packet =
+            v3_1_1::Connack::builder().session_present(false).return_code(ConnectReturnCode::Accepted);
+        return put(out, packet.build());
+    }
+    let properties = offer_properties(offer).map_err(Violation::unwritable)?;
+    let packet = v5_0::Connack::builder().session_present(false).reason_code(ConnectReasonCode::Success);
+    put(out, packet.props(properties).build())
+}
+
+fn offer_properties(offer: &Offer) -> Result<Vec<Property>, MqttError> {
+    let mut properties = vec![
+        ReceiveMaximum::new(offer.receive_maximum)?.into(),
+        MaximumPacketSize::new(offer.max_packet)?.into(),
+        SubscriptionIdentifierAvailable::new(0)?.into(),
+        SharedSubscriptionAvailable::new(0)?.into(),
+    ];
+    if let Some(seconds) = offer.keep_alive {
+        properties.push(ServerKeepAlive::new(seconds)?.into());
+    }
+    if offer.no_expiry {
+        properties.push(SessionExpiryInterval::new(0)?.into());
+    }
+    Ok(properties)
 }

@@ -121,3 +121,33 @@ impl ClientOptions {
         }
     }
 }
+
+impl Refusal {
+    /// The number in a CONNACK of either version (MQTT 3.1.1 §3.2.2.3, MQTT 5 §3.2.2.2). One table, read from
+    /// both ends; the first line with a meaning is how it is written.
+    const CODES: [(Self, u8, u8); 6] = [
+        (Self::ProtocolVersion, 1, 0x84),
+        (Self::ClientId, 2, 0x85),
+        (Self::Unavailable, 3, 0x88),
+        (Self::Unavailable, 3, 0x89),
+        (Self::BadLogin, 4, 0x86),
+        (Self::NotAuthorized, 5, 0x87),
+    ];
+
+    pub(super) fn read(version: ProtocolVersion, code: u8) -> Self {
+        let known = Self::CODES.iter().find(|(_, v3, v5)| match version {
+            ProtocolVersion::V311 => *v3 == code,
+            ProtocolVersion::V5 => *v5 == code,
+        });
+        known.map_or(Self::Other(code), |(refusal, _, _)| *refusal)
+    }
+
+    pub(super) fn code(self, version: ProtocolVersion) -> u8 {
+        match (self, Self::CODES.iter().find(|(refusal, _, _)| *refusal == self)) {
+            (Self::Other(code), _) => code,
+            (_, Some((_, v3, _))) if version == ProtocolVersion::V311 => *v3,
+            (_, Some((_, _, v5))) => *v5,
+            (_, None) => 0x80,
+        }
+    }
+}

@@ -310,7 +310,7 @@ impl Client {
 
     fn connack(&mut self, now: Instant, connack: Connack) -> Result<(), Violation> {
         if connack.code != 0 {
-            self.close(CloseReason::Refused(refusal(self.options.version, connack.code)));
+            self.close(CloseReason::Refused(Refusal::read(self.options.version, connack.code)));
             return Ok(());
         }
         if connack.session_present {
@@ -335,15 +335,15 @@ impl Client {
     fn publish_came(&mut self, publish: Publish) -> Result<(), Violation> {
         let Publish { topic, payload, delivery } = publish;
         let (qos, ack) = match delivery {
-            Delivery::AtMostOnce => (Qos::AtMostOnce, None),
-            Delivery::AtLeastOnce(id) => (Qos::AtLeastOnce, Some((Ack::Puback, id))),
-            Delivery::ExactlyOnce(id) if self.half_received.contains(&id) => {
+            Delivery::Qos0 => (Qos::AtMostOnce, None),
+            Delivery::Qos1(id) => (Qos::AtLeastOnce, Some((Ack::Puback, id))),
+            Delivery::Qos2(id) if self.half_received.contains(&id) => {
                 return write::ack(&mut self.out, self.options.version, Ack::Pubrec, id, false);
             }
-            Delivery::ExactlyOnce(_) if self.half_received.len() >= usize::from(RECEIVE_MAXIMUM) => {
+            Delivery::Qos2(_) if self.half_received.len() >= usize::from(RECEIVE_MAXIMUM) => {
                 return Err(Violation::new(0x93, "too many QoS 2 messages that were not released"));
             }
-            Delivery::ExactlyOnce(id) => {
+            Delivery::Qos2(id) => {
                 self.half_received.push(id);
                 (Qos::AtLeastOnce, Some((Ack::Pubrec, id)))
             }
@@ -472,18 +472,5 @@ impl Up {
             (Some(keep_alive), None) => Some(self.sent.min(self.heard) + keep_alive),
             _ => None,
         }
-    }
-}
-
-/// The refusal codes of both versions (MQTT 3.1.1 §3.2.2.3, MQTT 5 §3.2.2.2).
-fn refusal(version: ProtocolVersion, code: u8) -> Refusal {
-    match (version, code) {
-        (ProtocolVersion::V311, 1) | (ProtocolVersion::V5, 0x84) => Refusal::ProtocolVersion,
-        (ProtocolVersion::V311, 2) | (ProtocolVersion::V5, 0x85) => Refusal::ClientId,
-        (ProtocolVersion::V311, 3) | (ProtocolVersion::V5, 0x88 | 0x89) => Refusal::Unavailable,
-        (ProtocolVersion::V311, 4) | (ProtocolVersion::V5, 0x86) => Refusal::BadLogin,
-        (ProtocolVersion::V311, 5) | (ProtocolVersion::V5, 0x87) => Refusal::NotAuthorized,
-        // A 3.1.1 client that gets an MQTT 5 refusal cannot be told more.
-        _ => Refusal::Other(code),
     }
 }
