@@ -3,12 +3,20 @@
 //!
 //! The gateway owns sockets and sessions. What a login or a message means is [`Ingest`]'s business.
 
-use std::{future::Future, sync::Arc};
+mod admission;
+mod connection;
+mod listener;
+mod sessions;
+
+pub use listener::serve;
+pub use sessions::{Delivery, Sessions};
+
+use std::{future::Future, time::Duration};
 
 use otaru_wire::{
     DeviceId,
     dialect::{Login, PlatformHalf},
-    mqtt::Message,
+    mqtt::{Message, ServerOptions},
 };
 
 /// A device whose proof held.
@@ -57,42 +65,42 @@ pub trait Ingest: Send + Sync + 'static {
     fn disconnected(&self, device: &DeviceId);
 }
 
-/// Writes to devices that are connected. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Sessions {
-    _inner: Arc<()>,
+/// Limits of the gateway. Each stops a peer from taking more than its share.
+#[derive(Debug, Clone)]
+pub struct GatewayOptions {
+    /// What a session allows: packet size, keep-alive, in-flight window.
+    pub session: ServerOptions,
+    /// How long a connection may take to send its CONNECT. Default: 10 s.
+    pub connect_timeout: Duration,
+    /// How long checking a login may take before the answer is "unavailable". Default: 10 s.
+    pub login_timeout: Duration,
+    /// Logins checked at the same time. Default: 64.
+    pub logins_at_once: usize,
+    /// Connections that have not logged in; further ones are closed at once. Default: 20,000.
+    pub max_strangers: usize,
+    /// Bytes kept for a device whose socket does not take them; above that the device is dropped.
+    /// Default: 256 KiB.
+    pub max_unsent: usize,
+    /// How long a device may take none of the bytes kept for it. Default: 30 s.
+    pub stall_timeout: Duration,
+    /// Messages that may wait for one device's in-flight window. Default: 32.
+    pub max_outbox: usize,
+    /// How long devices have to take their last bytes when the gateway stops. Default: 5 s.
+    pub stop_timeout: Duration,
 }
 
-/// What became of a message to a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// In the device's outbox; it goes out now.
-    Queued,
-    /// The device is not connected to this node.
-    Offline,
-    /// The device does not take what it was sent before; its Task will be told again later.
-    Full,
-}
-
-#[allow(clippy::todo, unused_variables)]
-impl Sessions {
-    /// Hands a message to a device's session.
-    pub fn deliver(&self, device: &DeviceId, message: Message) -> Delivery {
-        todo!()
-    }
-
-    /// Is the device connected to this node?
-    pub fn is_connected(&self, device: &DeviceId) -> bool {
-        todo!()
-    }
-
-    /// How many devices are connected to this node.
-    pub fn count(&self) -> usize {
-        todo!()
-    }
-
-    /// Ends a device's session, if it has one (its secret was changed or it was deleted).
-    pub fn close(&self, device: &DeviceId) {
-        todo!()
+impl Default for GatewayOptions {
+    fn default() -> Self {
+        Self {
+            session: ServerOptions::default(),
+            connect_timeout: Duration::from_secs(10),
+            login_timeout: Duration::from_secs(10),
+            logins_at_once: 64,
+            max_strangers: 20_000,
+            max_unsent: 256 * 1024,
+            stall_timeout: Duration::from_secs(30),
+            max_outbox: 32,
+            stop_timeout: Duration::from_secs(5),
+        }
     }
 }
