@@ -2,11 +2,7 @@
 
 use alloc::{format, string::String};
 
-use hmac::{Hmac, KeyInit, Mac};
-use md5::Md5;
-use sha1::Sha1;
-use sha2::Sha256;
-
+use super::sign::{self, Method, Proof};
 use crate::{
     DeviceId, DeviceName, ProductKey,
     dialect::{Credentials, Login, LoginError, Transport},
@@ -37,7 +33,7 @@ pub(super) fn write(credentials: &Credentials, transport: Transport) -> Login {
             env!("CARGO_PKG_VERSION"),
         ),
         user_name: format!("{device}&{product}"),
-        password: hmac_sha256_hex(credentials.secret.as_bytes(), signed.as_bytes()),
+        password: sign::hmac_sha256(&credentials.secret, &signed),
     }
 }
 
@@ -50,21 +46,17 @@ pub(super) fn read(login: &Login) -> Result<DeviceId, LoginError> {
 /// Recomputes the signature from the parameters that came and compares in constant time.
 pub(super) fn verify(login: &Login, secret: &str) -> Result<(), LoginError> {
     let parts = Parts::read(login)?;
-    let mut bytes = [0; Method::MAX_LEN];
-    let signature = hex_bytes(&login.password, &mut bytes).ok_or(LoginError::WrongPassword)?;
+    let proof = Proof::from_hex(&login.password).ok_or(LoginError::WrongPassword)?;
     let method = match parts.method {
         Some(name) => Method::from_name(name)
             .ok_or(LoginError::Malformed { part: "client id", problem: "its signmethod is unknown" })?,
-        None => Method::from_len(signature.len()).ok_or(LoginError::WrongPassword)?,
+        None => proof.likely_method().ok_or(LoginError::WrongPassword)?,
     };
     let signed = signed_text(parts.client_id, parts.device, parts.product, parts.timestamp);
-    let (key, signed) = (secret.as_bytes(), signed.as_bytes());
-    let holds = match method {
-        Method::Md5 => holds::<Hmac<Md5>>(key, signed, signature),
-        Method::Sha1 => holds::<Hmac<Sha1>>(key, signed, signature),
-        Method::Sha256 => holds::<Hmac<Sha256>>(key, signed, signature),
-    };
-    if holds { Ok(()) } else { Err(LoginError::WrongPassword) }
+    match proof.holds(method, secret, &signed) {
+        true => Ok(()),
+        false => Err(LoginError::WrongPassword),
+    }
 }
 
 /// What is signed: every parameter sent, name directly followed by value, names in alphabetical order.
@@ -114,64 +106,9 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// How a login is signed.
-#[derive(Debug, Clone, Copy)]
-enum Method {
-    Md5,
-    Sha1,
-    Sha256,
-}
-
-impl Method {
-    /// The longest signature, in bytes.
-    const MAX_LEN: usize = 32;
-
-    fn from_name(name: &str) -> Option<Self> {
-        [("hmacmd5", Method::Md5), ("hmacsha1", Method::Sha1), ("hmacsha256", Method::Sha256)]
-            .into_iter()
-            .find_map(|(known, method)| name.eq_ignore_ascii_case(known).then_some(method))
-    }
-
-    /// The method of a login that names none: the signature's length tells it.
-    fn from_len(len: usize) -> Option<Self> {
-        match len {
-            16 => Some(Method::Md5),
-            20 => Some(Method::Sha1),
-            32 => Some(Method::Sha256),
-            _ => None,
-        }
-    }
-}
-
-fn holds<M: Mac + KeyInit>(key: &[u8], signed: &[u8], signature: &[u8]) -> bool {
-    // HMAC takes keys of every length; should a library ever refuse one, the login is refused.
-    M::new_from_slice(key).is_ok_and(|mac| mac.chain_update(signed).verify_slice(signature).is_ok())
-}
-
-fn hmac_sha256_hex(key: &[u8], signed: &[u8]) -> String {
-    let Ok(mac) = Hmac::<Sha256>::new_from_slice(key) else {
-        return String::new(); // HMAC takes keys of every length
-    };
-    mac.chain_update(signed).finalize().into_bytes().iter().map(|byte| format!("{byte:02X}")).collect()
-}
-
-/// The bytes of hex digits of either case; none if they are not, or too many.
-fn hex_bytes<'a>(hex: &str, buffer: &'a mut [u8; Method::MAX_LEN]) -> Option<&'a [u8]> {
-    if !hex.len().is_multiple_of(2) {
-        return None;
-    }
-    let bytes = buffer.get_mut(..hex.len() / 2)?;
-    for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-        for digit in pair {
-            *byte = *byte << 4 | char::from(*digit).to_digit(16)? as u8;
-        }
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{string::ToString, vec::Vec};
+    use std::string::ToString;
 
     use proptest::prelude::*;
 
@@ -339,16 +276,6 @@ mod tests {
                 let login = Login { client_id: client_id.clone(), user_name: user_name.clone(), password };
                 let _ = read(&login);
                 prop_assert!(verify(&login, SECRET).is_err());
-            }
-        }
-
-        #[test]
-        fn hex_of_either_case_gives_the_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..=32)) {
-            let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            let hex = hex.concat();
-            for hex in [hex.to_uppercase(), hex] {
-                let mut buffer = [0; 32];
-                prop_assert_eq!(hex_bytes(&hex, &mut buffer), Some(&bytes[..]));
             }
         }
     }

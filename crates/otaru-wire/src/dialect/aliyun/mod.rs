@@ -8,9 +8,13 @@ mod login;
 mod notice;
 mod progress;
 mod query;
+#[cfg(test)]
+mod samples;
+mod sign;
 mod stock;
 mod topics;
 mod version;
+mod writer;
 
 pub use topics::Topic;
 

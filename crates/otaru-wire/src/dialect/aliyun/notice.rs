@@ -16,7 +16,8 @@ use serde_json::value::RawValue;
 
 use super::{
     json::{self, Object, Scalar},
-    stock::{self, Writer},
+    stock,
+    writer::{Writer, compact},
 };
 use crate::{
     Digest, DigestError, DigestMethod, File, MAX_FILES, MessageId, Notice, NoticeError, Source, Version,
@@ -61,7 +62,7 @@ fn data(notice: &Notice) -> Result<String, NoticeError> {
         data.text("digestsign", signature);
     }
     if let Some(extra) = &notice.extra {
-        data.raw("extData", &stock::compact(extra)?);
+        data.raw("extData", &compact(extra)?);
     }
     data.finish()
 }
@@ -294,16 +295,14 @@ impl Element {
     /// `sign` by the named method. Older platforms send `md5` alone; without a method the length tells it. An MD5 never
     /// stands in for a SHA-256 that was announced.
     fn digest(&self, method: Option<DigestMethod>, index: usize) -> Result<Digest, ReadError> {
-        let md5 = self.file_md5.as_deref();
-        let digest = match (self.file_sign.as_deref(), method) {
-            (Some(sign), Some(method)) => Digest::from_hex(method, sign)?,
-            (Some(sign), None) => Digest::try_from(String::from(sign))?,
-            (None, None | Some(DigestMethod::Md5)) if md5.is_some() => {
-                Digest::from_hex(DigestMethod::Md5, md5.unwrap_or_default())?
+        match (self.file_sign.as_deref(), self.file_md5.as_deref(), method) {
+            (Some(sign), _, Some(method)) => Ok(Digest::from_hex(method, sign)?),
+            (Some(sign), _, None) => Ok(Digest::try_from(String::from(sign))?),
+            (None, Some(md5), None | Some(DigestMethod::Md5)) => {
+                Ok(Digest::from_hex(DigestMethod::Md5, md5)?)
             }
-            (None, _) => return Err(json::malformed(&format!("file {index} has no digest"))),
-        };
-        Ok(digest)
+            (None, ..) => Err(json::malformed(&format!("file {index} has no digest"))),
+        }
     }
 }
 

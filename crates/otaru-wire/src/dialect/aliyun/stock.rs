@@ -2,11 +2,6 @@
 //! at any depth, unescapes nothing, and counts braces inside texts too; a notice that it would read otherwise than
 //! it was meant is refused before it is sent.
 
-use alloc::{string::String, vec::Vec};
-
-use serde_json::value::RawValue;
-
-use super::json;
 use crate::{File, Notice, NoticeError, Source};
 
 /// Every key of a notice's `data` that some generation of the SDK looks for beside those that are always written.
@@ -15,43 +10,6 @@ const OPTIONAL_KEYS: [&str; 10] =
 
 /// Sizes and stream numbers are 32 bits in the SDK's structures (aliyun-link-sdk-v4, `size_total`, `stream_id`).
 const MAX_NUMBER: u64 = u32::MAX as u64;
-
-/// A JSON object in the making. It remembers where each key stands, so that the stock SDK's search can be checked.
-pub(super) struct Writer {
-    text: String,
-    keys: Vec<(&'static str, usize)>,
-}
-
-impl Writer {
-    /// An empty object.
-    pub(super) fn new() -> Self {
-        Self { text: "{".into(), keys: Vec::new() }
-    }
-
-    /// Adds a text that needs no escapes but what JSON demands.
-    pub(super) fn text(&mut self, key: &'static str, value: &str) {
-        self.raw(key, &json::quoted(value));
-    }
-
-    /// Adds a value that is JSON already.
-    pub(super) fn raw(&mut self, key: &'static str, value: &str) {
-        if !self.keys.is_empty() {
-            self.text.push(',');
-        }
-        self.keys.push((key, self.text.len()));
-        self.text.push('"');
-        self.text.push_str(key);
-        self.text.push_str("\":");
-        self.text.push_str(value);
-    }
-
-    /// The object, if the stock SDK finds each of its keys and no other.
-    pub(super) fn finish(mut self) -> Result<String, NoticeError> {
-        self.text.push('}');
-        check_keys(&self.text, &self.keys)?;
-        Ok(self.text)
-    }
-}
 
 /// Checks everything of a notice that can be judged before it is written.
 pub(super) fn check(notice: &Notice) -> Result<(), NoticeError> {
@@ -135,33 +93,8 @@ fn check_braces(what: &'static str, text: &str) -> Result<(), NoticeError> {
     Ok(())
 }
 
-/// Extra data without blanks outside of texts: a stock SDK stops at a blank after a colon.
-pub(super) fn compact(extra: &str) -> Result<String, NoticeError> {
-    let refused = |problem| NoticeError::Extra { problem };
-    if json::depth(extra) > json::MAX_DEPTH - 2 {
-        return Err(refused("nests too deep"));
-    }
-    let value: &RawValue = serde_json::from_str(extra).map_err(|_| refused("is not JSON"))?;
-    if !value.get().starts_with('{') {
-        return Err(refused("is not an object"));
-    }
-    let (mut out, mut in_text, mut escaped) = (String::with_capacity(extra.len()), false, false);
-    for c in value.get().chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if in_text => escaped = true,
-            '"' => in_text = !in_text,
-            ' ' | '\t' | '\r' | '\n' if !in_text => continue,
-            _ => {}
-        }
-        out.push(c);
-    }
-    check_extra(&out)?;
-    Ok(out)
-}
-
 /// Extra data must end, by count of braces, where it ends: not before its last byte.
-fn check_extra(extra: &str) -> Result<(), NoticeError> {
+pub(super) fn check_extra(extra: &str) -> Result<(), NoticeError> {
     let what = "extra data";
     let mut depth = 0_usize;
     for (at, byte) in extra.bytes().enumerate() {
@@ -179,7 +112,7 @@ fn check_extra(extra: &str) -> Result<(), NoticeError> {
 
 /// Searches as the SDK does: each key written must be the first place where its name stands in quotes, and no key
 /// left out may be found as somebody else's, say inside the extra data.
-fn check_keys(object: &str, written: &[(&'static str, usize)]) -> Result<(), NoticeError> {
+pub(super) fn check_keys(object: &str, written: &[(&'static str, usize)]) -> Result<(), NoticeError> {
     for &(key, at) in written {
         if find(object, key) != Some(at) {
             return Err(NoticeError::Shadowed { key });
@@ -202,4 +135,189 @@ fn find(object: &str, key: &str) -> Option<usize> {
         [b'"', name @ .., b'"'] => name == key,
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        format,
+        string::{String, ToString},
+        vec,
+    };
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        Digest,
+        dialect::aliyun::{
+            notice::write_push,
+            samples::{MD5, any_notice, file, mqtt, one, two},
+        },
+    };
+
+    fn push(notice: &Notice) -> Result<String, NoticeError> {
+        write_push(1_700_000_000_000, notice)
+    }
+
+    /// Reads as the stock SDK does: the first `"key"`, a colon right after it, then a text up to the next quote, an
+    /// object or array by count of braces or brackets, or a number up to the next mark (aliyun-link-sdk-v4 §2.3).
+    fn stock_value<'a>(object: &'a str, key: &str) -> Option<&'a str> {
+        let quoted = format!("\"{key}\"");
+        let value = object[object.find(&quoted)? + quoted.len()..].strip_prefix(':')?;
+        let counted = |open: char, close: char| {
+            let mut depth = 0;
+            value.find(|c| {
+                depth += i32::from(c == open) - i32::from(c == close);
+                depth == 0
+            })
+        };
+        match value.chars().next()? {
+            '"' => value[1..].split('"').next(),
+            '{' => Some(&value[..=counted('{', '}')?]),
+            '[' => Some(&value[..=counted('[', ']')?]),
+            _ => value.split([',', '}']).next(),
+        }
+    }
+
+    /// What the SDK hands to its program must be what the notice says.
+    fn assert_stock_reads(element: &str, keys: [&str; 4], file: &File) {
+        let [size, sign, url, stream_file] = keys;
+        assert_eq!(stock_value(element, size), Some(file.size.to_string().as_str()));
+        assert_eq!(stock_value(element, sign), Some(file.digest.to_string().as_str()));
+        match &file.source {
+            Source::Http { url: link } => assert_eq!(stock_value(element, url), Some(link.as_str())),
+            Source::Mqtt { file, .. } => {
+                assert_eq!(stock_value(element, stream_file), Some(file.to_string().as_str()));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_stock_sdk_reads_every_notice_that_is_sent_as_it_was_meant(notice in any_notice()) {
+            let Ok(text) = push(&notice) else { return Ok(()) };
+            let data = stock_value(&text, "data").unwrap();
+            let module = (!notice.module.is_default()).then_some(notice.module.as_str());
+            prop_assert_eq!(stock_value(data, "version"), Some(notice.version.as_str()));
+            prop_assert_eq!(stock_value(data, "module"), module);
+            prop_assert_eq!(stock_value(data, "digestsign"), notice.signature.as_deref());
+            prop_assert_eq!(stock_value(data, "extData"), notice.extra.as_deref());
+            let Some(files) = stock_value(data, "files") else {
+                assert_stock_reads(data, ["size", "sign", "url", "streamFileId"], &notice.files[0]);
+                return Ok(());
+            };
+            let mut rest = &files[1..];
+            for file in &notice.files {
+                let whole = format!("{{\"x\":{rest}");
+                let element = stock_value(&whole, "x").unwrap();
+                assert_stock_reads(element, ["fileSize", "fileSign", "fileUrl", "streamFileId"], file);
+                prop_assert_eq!(stock_value(element, "fileName"), file.name.as_deref());
+                rest = &rest[element.len() + 1..];
+            }
+            prop_assert_eq!(rest, "");
+        }
+    }
+
+    /// Source: aliyun-link-sdk-v4 §2.3, the table of what a stock SDK does with it.
+    #[test]
+    fn nothing_is_sent_that_a_stock_sdk_would_misread() {
+        let good = one(file(MD5, "http://x/a"));
+        let url = |url: &str| push(&one(file(MD5, url)));
+        assert_eq!(push(&Notice { files: vec![], ..good.clone() }), Err(NoticeError::NoFiles));
+        assert_eq!(
+            push(&one(File { size: 0, ..file(MD5, "http://x/a") })),
+            Err(NoticeError::EmptyFile { index: 0 })
+        );
+        let large = one(File { size: 1 << 32, ..file(MD5, "http://x/a") });
+        assert!(matches!(push(&large), Err(NoticeError::FileTooLarge { index: 0, .. })));
+        for found in ['"', '\\', '\n', ' ', '固', '\u{7f}'] {
+            let refused = url(&format!("http://x/{found}"));
+            assert_eq!(refused, Err(NoticeError::Character { what: "link", found }));
+        }
+        for text in ["http://x/{", "http://x/}{", "http://x/]"] {
+            assert_eq!(url(text), Err(NoticeError::Braces { what: "link" }), "{text}");
+        }
+        assert!(url("http://[::1]:80/{a}").is_ok());
+        for (name, key) in [("size", None), ("url", Some("url")), ("md5", Some("md5")), ("extData", None)] {
+            let version = push(&Notice { version: name.parse().unwrap(), ..good.clone() });
+            assert_eq!(version.err(), key.map(|key| NoticeError::Shadowed { key }), "version {name}");
+        }
+        let shadowing =
+            Notice { module: "extData".parse().unwrap(), extra: Some("{}".into()), ..good.clone() };
+        assert_eq!(push(&shadowing), Err(NoticeError::Shadowed { key: "extData" }));
+        let signed = |text: &str| push(&Notice { signature: Some(text.into()), ..good.clone() });
+        assert!(signed("Ab+/==").unwrap().contains(r#","digestsign":"Ab+/=="}"#));
+        assert_eq!(signed("a\"b"), Err(NoticeError::Character { what: "signature", found: '"' }));
+    }
+
+    #[test]
+    fn extra_data_that_a_stock_sdk_would_misread_is_not_sent() {
+        let extra = |text: &str| push(&Notice { extra: Some(text.into()), ..one(file(MD5, "http://x/a")) });
+        for text in [r#"{"a":"{"}"#, r#"{"a":"}"}"#, r#"{"a":"}{"}"#] {
+            assert_eq!(extra(text), Err(NoticeError::Braces { what: "extra data" }), "{text}");
+        }
+        for text in ["", "[]", "1", "null", "{", r#"{"a":1}{"#, r#"{"a":01}"#] {
+            assert!(matches!(extra(text), Err(NoticeError::Extra { .. })), "{text}");
+        }
+        assert!(matches!(
+            extra(&format!("{{\"a\":{}1{}}}", "[".repeat(40), "]".repeat(40))),
+            Err(NoticeError::Extra { .. })
+        ));
+        assert_eq!(extra(r#"{"module":"mcu"}"#), Err(NoticeError::Shadowed { key: "module" }));
+        assert_eq!(extra(r#"{"a":{"files":[]}}"#), Err(NoticeError::Shadowed { key: "files" }));
+        for text in [
+            r#"{"size":1,"version":"9.9"}"#,
+            r#"{"a":"module"}"#,
+            r#"{"a":"\"module\":1"}"#,
+            r#"{"a":"a b"}"#,
+            "{}",
+        ] {
+            assert!(extra(text).unwrap().contains(text), "{text}");
+        }
+        assert!(extra("{ \"a\" :\t\"x \\\" y\" }").unwrap().contains(r#""extData":{"a":"x \" y"}"#));
+        let long = format!(r#"{{"a":"{}"}}"#, "a".repeat(65_536));
+        assert!(matches!(extra(&long), Err(NoticeError::TooLong { .. })));
+    }
+
+    #[test]
+    fn several_files_that_a_stock_sdk_would_misread_are_not_sent() {
+        let good = two("http://x");
+        let second = |change: &dyn Fn(&mut File)| {
+            let mut notice = good.clone();
+            change(&mut notice.files[1]);
+            push(&notice)
+        };
+        assert!(second(&|_| {}).is_ok());
+        for name in [None, Some(String::new())] {
+            assert_eq!(second(&|file| file.name = name.clone()), Err(NoticeError::Unnamed { index: 1 }));
+        }
+        assert_eq!(
+            second(&|file| file.name = Some("a\"b".into())),
+            Err(NoticeError::Character { what: "file name", found: '"' })
+        );
+        assert_eq!(
+            second(&|file| file.name = Some("a}".into())),
+            Err(NoticeError::Braces { what: "file name" })
+        );
+        assert_eq!(
+            second(&|file| file.name = Some("fileUrl".into())),
+            Err(NoticeError::Shadowed { key: "fileUrl" })
+        );
+        assert_eq!(second(&|file| file.digest = Digest::Sha256([0; 32])), Err(NoticeError::MixedDigests));
+        assert_eq!(second(&|file| *file = mqtt(file, 2, 1)), Err(NoticeError::MixedSources));
+        let streams = |a: u64, b: u64| {
+            let files = vec![mqtt(&good.files[0], 1, a), mqtt(&good.files[1], 2, b)];
+            push(&Notice { files, ..good.clone() })
+        };
+        assert!(streams(5, 5).is_ok());
+        assert_eq!(streams(5, 6), Err(NoticeError::MixedSources));
+        assert_eq!(streams(0, 0), Err(NoticeError::Stream { index: 0 }));
+        assert_eq!(streams(1 << 32, 1 << 32), Err(NoticeError::Stream { index: 0 }));
+        let module = Notice { module: "mcu".parse().unwrap(), ..good.clone() };
+        let mut shadowed = module.clone();
+        shadowed.files[0].name = Some("module".into());
+        assert!(push(&module).is_ok());
+        assert_eq!(push(&shadowed), Err(NoticeError::Shadowed { key: "module" }));
+    }
 }
