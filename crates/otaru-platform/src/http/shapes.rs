@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use otaru_fleet::{CampaignId, CampaignState, Dialect, PackageId, TaskId, TaskState};
+pub use otaru_fleet::{CampaignId, CampaignState, Dialect, PackageId, TaskId, TaskState};
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
