@@ -76,43 +76,41 @@ impl Fetching {
     pub(crate) fn begin(cx: &mut Context, task: Task) -> State {
         cx.report_percent(&task.notice.module, 0);
         let pace = Pace::reported(0, cx.now);
-        Self::next(cx, task, pace, false).map_or_else(|state| state, |state| state.after_save(Next::Fetch))
+        Self::next(cx, task, pace, false, |state, _| state.after_save(Next::Fetch))
     }
 
     /// A Task that a power cut interrupted.
     pub(crate) fn resume(cx: &mut Context, task: Task) -> State {
-        let pace = Pace::silent(0);
-        match Self::next(cx, task, pace, false) {
-            Ok(mut state) => {
-                state.resumed = state.task.has_bytes();
-                state.pace = Pace::silent(state.percent());
-                state.request(cx, true)
-            }
-            Err(state) => state,
-        }
+        Self::next(cx, task, Pace::silent(0), false, |mut state, cx| {
+            state.resumed = state.task.has_bytes();
+            state.pace = Pace::silent(state.percent());
+            state.request(cx, true)
+        })
     }
 
     /// A file turned out wrong when it was read back; the slot is prepared.
     pub(super) fn again(cx: &mut Context, task: Task) -> State {
         cx.keep_task(Some(&task));
-        let pace = Pace::silent(0);
-        match Self::next(cx, task, pace, true) {
-            Ok(mut state) => {
-                state.pace = Pace::silent(state.percent());
-                state.after_save(Next::Fetch)
-            }
-            Err(state) => state,
-        }
+        Self::next(cx, task, Pace::silent(0), true, |mut state, _| {
+            state.pace = Pace::silent(state.percent());
+            state.after_save(Next::Fetch)
+        })
     }
 
-    /// At the first file that is not complete; or, if all are, verification.
-    fn next(cx: &mut Context, task: Task, pace: Pace, prepared: bool) -> Result<Self, State> {
+    /// Goes on with the first file that is not complete; or, if all are, with verification.
+    fn next(
+        cx: &mut Context,
+        task: Task,
+        pace: Pace,
+        prepared: bool,
+        go_on: impl FnOnce(Self, &mut Context) -> State,
+    ) -> State {
         let file = task.next_file().and_then(|file| Some((file, task.notice.files.get(file)?.clone())));
         let Some((file, wanted)) = file else {
-            return Err(Verifying::enter(cx, task, prepared));
+            return Verifying::enter(cx, task, prepared);
         };
         let (hasher, stored) = task.hasher(wanted.digest.method());
-        Ok(Self {
+        let state = Self {
             file,
             hasher,
             taken: stored,
@@ -129,7 +127,8 @@ impl Fetching {
             ignored_ranges: 0,
             wanted,
             task,
-        })
+        };
+        go_on(state, cx)
     }
 
     fn after_save(mut self, next: Next) -> State {

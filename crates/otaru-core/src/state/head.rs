@@ -89,7 +89,7 @@ fn content_range(text: &str) -> Option<(u64, u64, u64)> {
     let (range, total) = text.trim().strip_prefix("bytes")?.trim_start().split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let (first, last, total) = (number(first)?, number(last)?, number(total)?);
-    (first <= last && last < total).then_some((first, last + 1, total))
+    (first <= last && last < total).then(|| (first, last + 1, total))
 }
 
 /// Digits only: `u64::from_str` would take a sign.

@@ -159,7 +159,7 @@ impl Fetching {
         self.task.running = None;
         cx.keep_task(Some(&self.task));
         let Self { task, pace, prepared, .. } = self;
-        Self::next(cx, task, pace, prepared).map_or_else(|state| state, |state| state.request(cx, true))
+        Self::next(cx, task, pace, prepared, |state, cx| state.request(cx, true))
     }
 
     fn wrong_digest(mut self, cx: &mut Context) -> State {
