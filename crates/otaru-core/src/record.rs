@@ -60,6 +60,19 @@ impl Record {
     /// The most bytes a Record has. One of a one-file package has about 600.
     pub const MAX_BYTES: usize = 256 * 1024;
 
+    /// For each file of the Task in hand, how many bytes from its start are stored and need not be fetched again;
+    /// empty without a Task.
+    pub fn stored(&self) -> Vec<u64> {
+        let Some(task) = &self.task else { return Vec::new() };
+        let running = task.running.as_ref().map_or(0, |running| running.offset);
+        let stored = |(at, file): (usize, &otaru_wire::File)| match task.complete.get(at) {
+            Some(true) => file.size,
+            _ if task.next_file() == Some(at) => running,
+            _ => 0,
+        };
+        task.notice.files.iter().enumerate().map(stored).collect()
+    }
+
     /// The Record as bytes, without sequence number and checksum.
     pub fn to_bytes(&self) -> Vec<u8> {
         bytes::write(self)

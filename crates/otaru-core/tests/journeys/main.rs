@@ -1,0 +1,4 @@
+//! Whole upgrades on a virtual clock: clean ones, with power cuts, with faults, with people in between.
+
+mod clean;
+mod world;

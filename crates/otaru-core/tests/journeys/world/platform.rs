@@ -1,0 +1,155 @@
+//! A platform in memory, speaking the real dialect's other half.
+
+use otaru_core::Input;
+use otaru_wire::{
+    DeviceId, Digest, DigestMethod, File, Hasher, Module, Notice, Report, Source, Step, Version,
+    dialect::{PlatformHalf, aliyun},
+    mqtt::Message,
+};
+
+/// A package: its files' bytes.
+#[derive(Clone)]
+pub(crate) struct Package {
+    pub(crate) version: &'static str,
+    pub(crate) module: &'static str,
+    pub(crate) method: DigestMethod,
+    pub(crate) files: Vec<Vec<u8>>,
+}
+
+impl Package {
+    /// Version 2.0.0 of the whole device.
+    pub(crate) fn new(files: Vec<Vec<u8>>) -> Self {
+        Self { version: "2.0.0", module: "default", method: DigestMethod::Sha256, files }
+    }
+}
+
+/// What one device's platform knows and heard.
+#[derive(Default)]
+pub(crate) struct Platform {
+    /// The open Tasks.
+    pub(crate) open: Vec<Package>,
+    /// A Task that failed is opened again so often, as an operator would.
+    pub(crate) retries: u32,
+    /// Everything the device said, in order.
+    pub(crate) heard: Vec<Report>,
+    /// Numbers the links: later ones are fresher.
+    pub(crate) links: u64,
+    /// Queries are not answered.
+    pub(crate) mute: bool,
+}
+
+pub(crate) fn device() -> DeviceId {
+    DeviceId { product: "a1Demo".parse().unwrap(), device: "d1".parse().unwrap() }
+}
+
+pub(crate) fn digest(method: DigestMethod, bytes: &[u8]) -> Digest {
+    let mut hasher = Hasher::new(method);
+    hasher.update(bytes);
+    hasher.finish()
+}
+
+impl Platform {
+    /// The notice of a package, with fresh links.
+    pub(crate) fn notice(&mut self, package: &Package) -> Notice {
+        self.links += 1;
+        let file = |(at, bytes): (usize, &Vec<u8>)| File {
+            name: (package.files.len() > 1).then(|| format!("part{at}.bin")),
+            size: bytes.len() as u64,
+            digest: digest(package.method, bytes),
+            source: Source::Http { url: format!("http://files/{}/{at}?t={}", package.module, self.links) },
+        };
+        Notice {
+            version: Version::new(package.version).unwrap(),
+            module: Module::new(package.module).unwrap(),
+            files: package.files.iter().enumerate().map(file).collect(),
+            delta: false,
+            extra: None,
+            signature: None,
+        }
+    }
+
+    /// The push for a package.
+    pub(crate) fn push(&mut self, package: &Package) -> Input {
+        let notice = self.notice(package);
+        self.push_notice(&notice)
+    }
+
+    pub(crate) fn push_notice(&self, notice: &Notice) -> Input {
+        input(aliyun::Platform.write_notice(&device(), 1_700_000_000_000, notice).unwrap())
+    }
+
+    /// Hears a device's message and gives the answers to it.
+    pub(crate) fn hear(&mut self, message: &Message) -> Vec<Input> {
+        let uplink = aliyun::Platform.read_report(&message.topic, &message.payload).unwrap();
+        assert_eq!(uplink.device, device());
+        self.heard.push(uplink.report.clone());
+        match uplink.report {
+            Report::Version { module, version } => {
+                self.open.retain(|task| task.module != module.as_str() || task.version != version.as_str());
+                let open: Vec<_> =
+                    self.open.iter().filter(|task| task.module == module.as_str()).cloned().collect();
+                open.iter().map(|package| self.push(package)).collect()
+            }
+            Report::Progress { module, step: Step::Failed(_), .. } => {
+                if self.retries > 0 {
+                    self.retries -= 1;
+                    let open: Vec<_> =
+                        self.open.iter().filter(|task| task.module == module.as_str()).cloned().collect();
+                    return open.iter().map(|package| self.push(package)).collect();
+                }
+                self.open.retain(|task| task.module != module.as_str());
+                Vec::new()
+            }
+            Report::Progress { .. } => Vec::new(),
+            Report::Query { .. } if self.mute => Vec::new(),
+            Report::Query { module } => {
+                let open = self.open.iter().find(|task| task.module == module.as_str()).cloned();
+                let notice = open.map(|package| self.notice(&package));
+                let answer = aliyun::Platform.write_answer(&device(), &uplink.id, notice.as_ref()).unwrap();
+                vec![input(answer)]
+            }
+        }
+    }
+
+    /// The percentages and failures heard, failures as negative numbers.
+    pub(crate) fn steps(&self) -> Vec<i32> {
+        let step = |report: &Report| match report {
+            Report::Progress { step: Step::Percent(percent), .. } => Some(i32::from(*percent)),
+            Report::Progress { step: Step::Failed(failure), .. } => Some(match failure {
+                otaru_wire::Failure::Upgrade => -1,
+                otaru_wire::Failure::Download => -2,
+                otaru_wire::Failure::Digest => -3,
+                otaru_wire::Failure::Write => -4,
+            }),
+            _ => None,
+        };
+        self.heard.iter().filter_map(step).collect()
+    }
+
+    /// The failures heard, with their descriptions.
+    pub(crate) fn failures(&self) -> Vec<(i32, String)> {
+        let failure = |report: &Report| match report {
+            Report::Progress { step: Step::Failed(_), description, .. } => Some(description.clone()),
+            _ => None,
+        };
+        self.steps().into_iter().filter(|step| *step < 0).zip(self.heard.iter().filter_map(failure)).collect()
+    }
+
+    pub(crate) fn versions(&self) -> Vec<(&str, &str)> {
+        let mut versions = Vec::new();
+        for report in &self.heard {
+            if let Report::Version { module, version } = report {
+                versions.push((module.as_str(), version.as_str()));
+            }
+        }
+        versions
+    }
+
+    pub(crate) fn queries(&self) -> usize {
+        self.heard.iter().filter(|report| matches!(report, Report::Query { .. })).count()
+    }
+}
+
+fn input(message: Message) -> Input {
+    Input::Message { topic: message.topic, payload: message.payload }
+}
