@@ -1,4 +1,5 @@
 //! A whole upgrade through the public API: what each half writes, the other half reads.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests may fail as tests do
 
 use otaru_wire::{
     DeviceId, Digest, DigestMethod, Failure, File, MessageId, Module, Notice, Report, Source, Step, Version,

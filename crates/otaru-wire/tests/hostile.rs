@@ -1,5 +1,6 @@
 //! What a stranger sends: every reader of every dialect gives a value or a typed error, never a panic, and a value
 //! that it gives is sound.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests may fail as tests do
 
 use otaru_wire::{
     DeviceId, Report, Step,

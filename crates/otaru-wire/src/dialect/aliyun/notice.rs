@@ -145,13 +145,13 @@ pub(super) fn read_push(payload: &[u8]) -> Result<Downlink, ReadError> {
     downlink(data)
 }
 
-/// The answer to a query. Empty data under code 200 means nothing to do; under another code it is an error, and a
-/// Task in hand goes on.
+/// The answer to a query. Empty data under code 200 (or a push's 1000) means nothing to do; under another code it
+/// is an error, and a Task in hand goes on.
 pub(super) fn read_answer(payload: &[u8]) -> Result<Downlink, ReadError> {
     let message: Message<'_> = json::read(payload)?;
     let Object(data) = message.data.unwrap_or_default();
     match message.code.map(|code| code.number()) {
-        Some(code) if data.version.is_none() && code != Some(200) => {
+        Some(code) if data.version.is_none() && !matches!(code, Some(200 | 1000)) => {
             let code = code.map_or_else(|| "that is no number".to_string(), |code| format!("{code}"));
             Err(json::malformed(&format!("the platform answers with code {code}")))
         }
@@ -205,12 +205,21 @@ fn downlink(mut data: Data<'_>) -> Result<Downlink, ReadError> {
         version: Version::new(version)?,
         module: json::module(data.module.take())?,
         files: files(&mut data)?,
-        delta: data.is_diff.is_some_and(|flag| flag.number() == Some(1)),
+        delta: data.is_diff.map_or(Ok(false), delta)?,
         extra: data.ext_data.map(extra).transpose()?,
         signature: data.digestsign.filter(|text| !text.is_empty()),
     };
     notice.check()?;
     Ok(Downlink::Notice(notice))
+}
+
+/// `isDiff`. A value that cannot be told is refused: a difference written as a whole image would not boot.
+fn delta(flag: Scalar) -> Result<bool, ReadError> {
+    match flag.number() {
+        Some(0) => Ok(false),
+        Some(1) => Ok(true),
+        _ => Err(json::malformed("isDiff is neither 0 nor 1")),
+    }
 }
 
 fn extra(value: &RawValue) -> Result<String, ReadError> {

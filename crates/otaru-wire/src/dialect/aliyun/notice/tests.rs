@@ -165,9 +165,12 @@ fn a_message_without_a_version_is_nothing_to_do() {
     {
         assert_eq!(read(text), Ok(Downlink::NoTask), "{text}");
     }
-    for text in
-        [r#"{"id":"3","code":200,"data":{}}"#, r#"{"id":3,"code":"200"}"#, r#"{"code":200,"data":null}"#]
-    {
+    for text in [
+        r#"{"id":"3","code":200,"data":{}}"#,
+        r#"{"id":3,"code":"200"}"#,
+        r#"{"code":200,"data":null}"#,
+        r#"{"code":"1000","data":{}}"#,
+    ] {
         assert_eq!(read_answer(text.as_bytes()), Ok(Downlink::NoTask), "{text}");
     }
     for text in [r#"{"id":3,"code":6203,"data":{}}"#, r#"{"id":3,"code":"x"}"#] {
@@ -218,6 +221,24 @@ fn a_push_that_cannot_be_followed_is_refused_with_its_reason() {
     let twice =
         format!(r#"{{"data":{{"size":9,"size":8,"sign":"{MD5}","version":"2","url":"http://x/a"}}}}"#);
     assert!(matches!(read(&twice), Err(ReadError::Malformed(_))));
+}
+
+#[test]
+fn a_difference_is_told_from_a_whole_image_or_refused() {
+    let with = |flag: &str| {
+        read(&format!(
+            r#"{{"data":{{"size":9,"sign":"{MD5}","version":"2.0.0","url":"http://x/a","isDiff":{flag}}}}}"#
+        ))
+    };
+    for (flag, delta) in
+        [("1", true), ("true", true), ("\"1\"", true), ("0", false), ("false", false), ("null", false)]
+    {
+        let want = Notice { delta, ..one(file(MD5, "http://x/a")) };
+        assert_eq!(with(flag), Ok(Downlink::Notice(want)), "{flag}");
+    }
+    for flag in ["2", "-1", "\"yes\"", "\"\"", "{}"] {
+        assert!(matches!(with(flag), Err(ReadError::Malformed(_))), "{flag}");
+    }
 }
 
 #[test]
