@@ -17,10 +17,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{TryStreamExt as _, future::BoxFuture};
-use otaru_wire::http_range::{ByteRange, ContentRange, RangeRequest};
+use otaru_wire::http_range::{ByteRange, ContentRange, RangeRequest, write_unsatisfied};
 
 use crate::{
-    files::{FileId, Files, OpenFile},
+    files::{FileId, Files, OpenError, OpenFile},
     links::{Grant, LinkError, Links},
     service::{Clock, GrantError, ServedFile, Service},
 };
@@ -51,7 +51,12 @@ enum Refusal {
     Link(LinkError),
     Grant(GrantError),
     /// The platform promised a file that it cannot read. Its own fault, so the link stays good.
-    File(crate::files::OpenError),
+    File(OpenError),
+    /// As above: the file on the disk is not the one that was taken.
+    Damaged {
+        size: u64,
+        found: u64,
+    },
     Unsatisfiable {
         size: u64,
     },
@@ -72,6 +77,9 @@ impl Downloads {
             .map_err(Refusal::Link)?;
         let served = self.grants.served(&grant).await.map_err(Refusal::Grant)?;
         let file = self.files.open(served.id).await.map_err(Refusal::File)?;
+        if file.size() != served.size {
+            return Err(Refusal::Damaged { size: served.size, found: file.size() });
+        }
         let etag = etag(served.id);
         // RFC 9110 §14.2: a range means something for GET only.
         let wanted = match request.method {
@@ -143,7 +151,9 @@ impl Refusal {
             }
             Refusal::Link(LinkError::Forged | LinkError::Expired) => StatusCode::FORBIDDEN,
             Refusal::Grant(GrantError::Closed(_)) => StatusCode::GONE,
-            Refusal::Grant(GrantError::Store(_)) | Refusal::File(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Grant(GrantError::Store(_)) | Refusal::File(_) | Refusal::Damaged { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Refusal::Unsatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
         };
         if status.is_server_error() {
@@ -154,7 +164,7 @@ impl Refusal {
         let mut response = status.into_response();
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         if let Refusal::Unsatisfiable { size } = self {
-            insert_content_range(response.headers_mut(), &format!("bytes */{size}"));
+            insert_content_range(response.headers_mut(), &write_unsatisfied(size));
         }
         response
     }

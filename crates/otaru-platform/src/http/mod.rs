@@ -10,6 +10,8 @@ mod router;
 mod server;
 pub mod shapes;
 mod stall;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use health::recorder;
 pub(crate) use router::{Parts, router};
