@@ -1,0 +1,97 @@
+use std::time::Duration;
+
+use super::*;
+
+const SMALLEST: &str = r#"
+[device]
+product_key = "a1DemoPk001"
+device_name = "dev-one"
+device_secret = "00112233445566778899aabbccddeeff"
+version = "1.0.0"
+
+[broker]
+address = "127.0.0.1:1883"
+
+[storage]
+dir = "state"
+"#;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, "agent.toml", Path::new("/etc/otaru"))
+}
+
+#[test]
+fn the_smallest_configuration_has_every_default() {
+    let config = parse(SMALLEST).unwrap();
+    assert_eq!(config.storage.dir, Path::new("/etc/otaru/state"));
+    assert_eq!(config.credentials().id.to_string(), "a1DemoPk001/dev-one");
+    assert_eq!((config.broker.keep_alive_s, config.broker.host()), (60, "127.0.0.1"));
+    assert_eq!(config.reboot.mode, RebootMode::Restart);
+    assert_eq!(config.module_versions().len(), 1);
+    assert_eq!(format!("{:?}", config.policy.policy()), format!("{:?}", otaru_core::Policy::default()));
+}
+
+#[test]
+fn times_are_seconds_with_fractions_and_reach_the_core() {
+    let text = format!("{SMALLEST}[policy]\nretry_first_s = 0.2\nstall_timeout_s = 7\nreport_percent = 10\n");
+    let policy = parse(&text).unwrap().policy.policy();
+    assert_eq!(policy.retry_first, Duration::from_millis(200));
+    assert_eq!(policy.stall_timeout, Duration::from_secs(7));
+    assert_eq!(policy.report_percent, 10);
+}
+
+#[test]
+fn a_wrong_value_is_told_with_file_line_and_key() {
+    for (line, words) in [
+        ("[policy]\nreport_percent = 0", "line 14, key report_percent: 0 is not within 1 to 100"),
+        ("[policy]\nstall_timeout_s = -1", "line 14, key stall_timeout_s: -1 is not a number of seconds"),
+        ("[policy]\nstall_timeout = 1", "line 14, key stall_timeout: unknown field `stall_timeout`"),
+        ("[policy]\nread_back_bytes = 1", "1 is not within 4096 to 4194304"),
+        ("[[module]]\nname = \"..\"\nversion = \"1\"", "line 14, key name: .. cannot be the name of a folder"),
+        ("[[module]]\nname = \".\"\nversion = \"1\"", "line 14, key name: . cannot"),
+        ("[[module]]\nname = \"a/b\"\nversion = \"1\"", "line 14, key name: module holds '/'"),
+        ("[[module]]\nname = \"default\"\nversion = \"1\"", "gets its version in [device]"),
+        ("[[module]]\nname = \"m\"\nversion = \"1 0\"", "line 15, key version: version holds ' '"),
+        ("[download]\nmax_bytes_per_second = 0", "line 14, key max_bytes_per_second: 0 is below 1"),
+        ("[reboot]\nmode = \"now\"", "line 14, key mode"),
+        ("[reboot]\nmode = \"command\"", "key reboot.command"),
+        ("[reboot]\ncommand = []", "it needs the name of a program"),
+        ("[speed]\nfast = true", "unknown field `speed`"),
+    ] {
+        let error = parse(&format!("{SMALLEST}{line}\n")).unwrap_err().to_string();
+        assert!(error.starts_with("agent.toml, ") && error.contains(words), "{line:?}: {error}");
+    }
+    let twice = "[[module]]\nname=\"m\"\nversion=\"1\"\n".repeat(2);
+    assert!(parse(&format!("{SMALLEST}{twice}")).unwrap_err().to_string().contains("m is there twice"));
+    for address in ["", "host", "host:", ":1883", "host:0", "host:99999"] {
+        let text = SMALLEST.replace("127.0.0.1:1883", address);
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.contains("line 9, key address"), "{error}");
+    }
+}
+
+#[test]
+fn the_secret_is_in_no_message() {
+    let secret = "00112233445566778899aabbccddeeff";
+    assert!(!format!("{:?}", parse(SMALLEST).unwrap()).contains(secret));
+    for broken in [
+        SMALLEST.replace(&format!("\"{secret}\""), secret),
+        SMALLEST.replace(&format!("\"{secret}\""), &format!("\"{secret}")),
+        SMALLEST.replace(&format!("\"{secret}\""), &format!("[\"{secret}\"]")),
+        SMALLEST.replace(&format!("\"{secret}\""), "12345678"),
+        SMALLEST.replace(secret, ""),
+        SMALLEST.replace("device_secret", "device_secrets"),
+    ] {
+        let error = parse(&broken).unwrap_err();
+        for text in [error.to_string(), format!("{error:?}")] {
+            assert!(!text.contains(&secret[..8]) && !text.contains("1234"), "{text}");
+        }
+        assert!(error.to_string().contains("line 5"), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_told_by_name() {
+    let error = Config::load(Path::new("/nonexistent/agent.toml")).unwrap_err();
+    assert!(error.to_string().contains("/nonexistent/agent.toml"), "{error}");
+}
