@@ -208,8 +208,8 @@ impl Config {
     /// [`ConfigError`] names the file and, where it can, the line and the key.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Read { file: file.clone(), error })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| ConfigError::Read { file: file.clone(), error })?;
         value::warn_if_others_can_read(path);
         let base = path.parent().unwrap_or(Path::new(""));
         Self::parse(&text, &file, base)

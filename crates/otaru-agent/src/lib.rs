@@ -1,19 +1,43 @@
 //! The device does: MQTT, HTTP ranges, A/B slots, the Record, boot. Blocking and small; no async runtime.
+//!
+//! ```no_run
+//! use otaru_agent::{Agent, Config};
+//!
+//! let config = Config::load("agent.toml".as_ref())?;
+//! let agent = Agent::new(config)?;
+//! let handle = agent.handle(); // decides, cancels, stops: from any thread
+//! let exit = agent.run(&mut |event| println!("{event:?}"))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! It decides nothing: `otaru-core` does, and this crate carries out what it says. It checks no signature, runs no
+//! script of a package and never writes the slot that runs.
 
+mod agent;
+mod backoff;
 mod boot;
+mod clock;
+mod command;
 mod config;
+mod events;
 mod fault;
 mod folder;
+mod handle;
 mod http;
+mod link;
 mod pace;
 mod record_store;
 mod slots;
+mod storage;
 mod tls;
 
+pub use agent::{Agent, AgentError, Exit};
 pub use boot::{BootError, Slot, active_folder};
 pub use config::{
-    BrokerConfig, Config, ConfigError, DeviceConfig, DialectName, DownloadConfig, FaultConfig, HealthConfig, ModuleConfig,
-    MqttVersion, PolicyConfig, RebootConfig, RebootMode, Seconds, Secret, StorageConfig,
+    BrokerConfig, Config, ConfigError, DeviceConfig, DialectName, DownloadConfig, FaultConfig, HealthConfig,
+    ModuleConfig, MqttVersion, PolicyConfig, RebootConfig, RebootMode, Seconds, Secret, StorageConfig,
 };
+pub use events::{AgentEvent, ModuleState};
+pub use handle::Handle;
 pub use slots::{Manifest, ManifestFile};
 pub use tls::TrustError;

@@ -47,7 +47,10 @@ fn a_wrong_value_is_told_with_file_line_and_key() {
         ("[policy]\nstall_timeout_s = -1", "line 14, key stall_timeout_s: -1 is not a number of seconds"),
         ("[policy]\nstall_timeout = 1", "line 14, key stall_timeout: unknown field `stall_timeout`"),
         ("[policy]\nread_back_bytes = 1", "1 is not within 4096 to 4194304"),
-        ("[[module]]\nname = \"..\"\nversion = \"1\"", "line 14, key name: .. cannot be the name of a folder"),
+        (
+            "[[module]]\nname = \"..\"\nversion = \"1\"",
+            "line 14, key name: .. cannot be the name of a folder",
+        ),
         ("[[module]]\nname = \".\"\nversion = \"1\"", "line 14, key name: . cannot"),
         ("[[module]]\nname = \"a/b\"\nversion = \"1\"", "line 14, key name: module holds '/'"),
         ("[[module]]\nname = \"default\"\nversion = \"1\"", "gets its version in [device]"),

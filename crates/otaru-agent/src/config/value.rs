@@ -75,7 +75,9 @@ impl<'de> Deserialize<'de> for Seconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
         if !(0.0..=LONGEST).contains(&seconds) {
-            return Err(D::Error::custom(format!("{seconds} is not a number of seconds from 0 to a century")));
+            return Err(D::Error::custom(format!(
+                "{seconds} is not a number of seconds from 0 to a century"
+            )));
         }
         Ok(Self(Duration::from_secs_f64(seconds)))
     }

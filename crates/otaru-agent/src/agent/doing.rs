@@ -1,0 +1,172 @@
+//! What the updater asks for, done.
+
+use std::time::Duration;
+
+use otaru_core::{Event, HealthVerdict, Input, Output, SlotError, Verified};
+use otaru_wire::{Module, Version};
+
+use super::{Agent, Exit, Health, TRAFFIC_INTERVAL};
+use crate::{
+    command::RunningCommand, config::RebootMode, events::AgentEvent, handle::Wake, http::FetchRequest,
+    slots::medium,
+};
+
+impl Agent {
+    pub(super) fn perform(&mut self, output: Output, observer: &mut dyn FnMut(&AgentEvent)) {
+        let now = self.clock.now();
+        match output {
+            Output::Subscribe(filter) => self.link.subscribe(now, &filter),
+            Output::Publish(message) => self.link.publish(now, message),
+            Output::Prepare { module, sizes, resume } => {
+                let slot = self.markers.inactive(&module);
+                self.slots.prepare(&module, slot, &sizes, resume);
+            }
+            Output::Fetch { request, url, range, etag } => {
+                self.fetcher.fetch(FetchRequest { id: request, url, range, etag });
+            }
+            Output::StopFetch(request) => self.fetcher.stop(request),
+            Output::Store { file, offset, mut bytes } => {
+                let end = offset.saturating_add(bytes.len() as u64);
+                let result = self.slots.store(file, offset, &mut bytes).map(drop);
+                self.spare = Some(bytes);
+                self.inputs.push_back(Input::Stored { file, end, result });
+            }
+            Output::Save(record) => {
+                let result = self.save(&record.to_bytes());
+                self.inputs.push_back(Input::Saved(result));
+                if now.since(self.traffic_told.at) >= TRAFFIC_INTERVAL {
+                    self.tell_traffic(observer);
+                }
+            }
+            Output::ReadBack { file, range } => {
+                let result = self.slots.read_back(file, range);
+                self.inputs.push_back(Input::ReadBack { file, offset: range.start, result });
+            }
+            Output::Activate { module, version, proof } => {
+                let result = self.activate(&module, &version, proof);
+                if result.is_ok() {
+                    observer(&AgentEvent::Activated { module, version });
+                }
+                self.inputs.push_back(Input::Activated(result));
+            }
+            Output::Reboot => self.reboot(observer),
+            Output::CheckHealth(_) => self.check_health(),
+            Output::Confirm(module) => {
+                let result = self.markers.confirm(&module);
+                self.inputs.push_back(Input::Settled(result));
+            }
+            Output::Revert(module) => {
+                let result = self.markers.revert(&module);
+                self.inputs.push_back(Input::Settled(result));
+            }
+            Output::ForgetFallback(module) => {
+                if let Err(error) = self.markers.forget_fallback(&module) {
+                    tracing::warn!(%module, "a reported fallback will be told again: {error}");
+                }
+            }
+            Output::Event(event) => self.tell(event, observer),
+        }
+    }
+
+    /// The slot's bytes first, then the Record that speaks of them.
+    fn save(&mut self, record: &[u8]) -> Result<(), SlotError> {
+        self.slots.sync()?;
+        self.records.save(record).map_err(|error| medium(&error))
+    }
+
+    /// Needs the proof, and spends it: no other way leads to a new slot's boot.
+    fn activate(&mut self, module: &Module, version: &Version, proof: Verified) -> Result<(), SlotError> {
+        let _: Verified = proof;
+        let digests: Vec<_> = self
+            .updater
+            .task()
+            .map(|task| task.files.iter().map(|(_, digest)| *digest).collect())
+            .unwrap_or_default();
+        self.slots.finish(module, version, &digests)?;
+        self.markers.activate(module, version)
+    }
+
+    fn reboot(&mut self, observer: &mut dyn FnMut(&AgentEvent)) {
+        observer(&AgentEvent::Rebooting);
+        match (self.config.reboot.mode, &self.config.reboot.command) {
+            (RebootMode::Command, Some(command)) if self.rebooting.is_none() => {
+                let sender = self.sender.clone();
+                let done = move |result| drop(sender.send(Wake::RebootCommand(result)));
+                match RunningCommand::start(command, done) {
+                    Ok(command) => self.rebooting = Some(command),
+                    Err(error) => tracing::error!("the reboot command failed: {error}"),
+                }
+            }
+            (RebootMode::Command, _) => {}
+            (RebootMode::Restart | RebootMode::Exit, _) => self.exit = Some(Exit::Reboot),
+        }
+    }
+
+    fn tell(&mut self, event: Event, observer: &mut dyn FnMut(&AgentEvent)) {
+        if let Some(task) = self.updater.task() {
+            self.module = task.module;
+        }
+        let event = AgentEvent::from_core(event, &self.module, self.downloaded_bytes);
+        if event.is_turn() {
+            self.tell_traffic(observer);
+        } else if matches!(event, AgentEvent::Progress { .. }) {
+            self.traffic_told.bytes = self.downloaded_bytes;
+            self.traffic_told.at = self.clock.now();
+        }
+        observer(&event);
+    }
+
+    /// Tells the bytes fetched, if there are new ones.
+    pub(super) fn tell_traffic(&mut self, observer: &mut dyn FnMut(&AgentEvent)) {
+        if self.downloaded_bytes != self.traffic_told.bytes {
+            self.traffic_told.bytes = self.downloaded_bytes;
+            self.traffic_told.at = self.clock.now();
+            observer(&AgentEvent::Traffic { downloaded_bytes: self.downloaded_bytes });
+        }
+    }
+}
+
+/// The health of a new slot: it reaches the platform, and the user's program says that it works.
+impl Agent {
+    fn check_health(&mut self) {
+        if self.online {
+            return self.platform_reached();
+        }
+        let wait = self.config.policy.policy().health_interval;
+        self.health = Health::AwaitingPlatform(self.clock.now() + wait);
+    }
+
+    pub(super) fn platform_reached(&mut self) {
+        let Some(command) = &self.config.health.command else {
+            return self.health_answer(HealthVerdict::Healthy);
+        };
+        let sender = self.sender.clone();
+        match RunningCommand::start(command, move |result| drop(sender.send(Wake::Health(result)))) {
+            Ok(command) => self.health = Health::Running(command),
+            Err(error) => self.health_answer(HealthVerdict::Sick(error.to_string())),
+        }
+    }
+
+    pub(super) fn platform_not_reached(&mut self) {
+        self.health_answer(HealthVerdict::Sick("the platform has not been reached yet".to_owned()));
+    }
+
+    pub(super) fn health_ended(&mut self, result: Result<(), String>) {
+        if let Health::Running(command) = std::mem::replace(&mut self.health, Health::NotAsked) {
+            command.finished();
+            self.health_answer(match result {
+                Ok(()) => HealthVerdict::Healthy,
+                Err(problem) => HealthVerdict::Sick(problem),
+            });
+        }
+    }
+
+    fn health_answer(&mut self, verdict: HealthVerdict) {
+        self.health = Health::NotAsked;
+        self.inputs.push_back(Input::Health(verdict));
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,129 @@
+//! From a configuration to an agent that is ready to run.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        mpsc::{Sender, channel},
+    },
+    time::Duration,
+};
+
+use otaru_core::{Record, Updater, UpdaterOptions};
+use otaru_wire::{Instant, Module, dialect::Transport, mqtt::ClientOptions};
+use rustls::pki_types::ServerName;
+
+use super::{Agent, AgentError, Health, Traffic};
+use crate::{
+    boot::BootMarkers,
+    clock::Clock,
+    config::Config,
+    fault::WriteFault,
+    folder::Folder,
+    handle::Wake,
+    http::{FetchOptions, Fetcher},
+    link::{Link, LinkTls},
+    record_store::RecordStore,
+    slots::Slots,
+    storage::Storage,
+    tls::Trust,
+};
+
+/// How long finding and reaching a file server may take.
+const FETCH_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much longer than the updater a read waits: the updater decides, the read only makes sure of an end.
+const STALL_GRACE: Duration = Duration::from_secs(5);
+const DEFAULT_TRIAL_BOOTS: u8 = 3;
+
+impl Agent {
+    /// Opens the storage and reads what the last run left. Nothing is sent before [`Agent::run`].
+    ///
+    /// # Errors
+    /// [`AgentError`] names what is in the way.
+    pub fn new(config: Config) -> Result<Self, AgentError> {
+        let dir = config.storage.dir.clone();
+        let at_storage = |error| AgentError::Storage { dir: dir.clone(), error };
+        let storage =
+            Storage::open(&dir).map_err(at_storage)?.ok_or_else(|| AgentError::InUse { dir: dir.clone() })?;
+        let tries = config.reboot.trial_boots.map_or(DEFAULT_TRIAL_BOOTS, |tries| tries.min(200) as u8);
+        let markers = BootMarkers::open(&storage.folder, &config.module_versions(), tries)?;
+        let fault = config
+            .faults
+            .corrupt_write_at
+            .map(|at| Folder::open(&dir).and_then(|folder| WriteFault::new(folder, at)))
+            .transpose()
+            .map_err(at_storage)?;
+        let slots = Slots::open(&storage.folder, fault).map_err(at_storage)?;
+        let (records, record) = RecordStore::open(&storage.folder, Record::from_bytes).map_err(at_storage)?;
+
+        let (sender, mailbox) = channel();
+        let seed = random()?;
+        let updater = Updater::new(
+            UpdaterOptions {
+                device: config.credentials().id,
+                dialect: config.device.dialect.device_half(),
+                policy: config.policy.policy(),
+                seed,
+            },
+            record,
+        );
+        let link = link(&config, seed, sender.clone())?;
+        let fetcher = fetcher(&config, sender.clone())?;
+        Ok(Self {
+            clock: Clock::start(),
+            updater,
+            inputs: VecDeque::new(),
+            markers,
+            slots,
+            records,
+            link,
+            online: false,
+            fetcher,
+            spare: None,
+            downloaded_bytes: 0,
+            traffic_told: Traffic { bytes: 0, at: Instant::default() },
+            module: Module::default(),
+            health: Health::NotAsked,
+            rebooting: None,
+            mailbox,
+            sender,
+            exit: None,
+            _storage: storage,
+            config,
+        })
+    }
+}
+
+fn link(config: &Config, seed: u64, sender: Sender<Wake>) -> Result<Link, AgentError> {
+    let broker = config.broker.clone();
+    let (transport, tls) = if broker.tls {
+        let host = broker.host().to_owned();
+        let name = ServerName::try_from(host.clone()).map_err(|_| AgentError::HostName { host })?;
+        let tls = LinkTls { config: Trust::load(broker.ca.as_deref())?.client_config()?, name };
+        (Transport::Tls, Some(tls))
+    } else {
+        (Transport::Plain, None)
+    };
+    let login = config.device.dialect.device_half().write_login(&config.credentials(), transport);
+    let mut options = ClientOptions::new(login);
+    options.version = broker.mqtt_version.into();
+    options.keep_alive = Duration::from_secs(broker.keep_alive_s);
+    let tell = move |event| sender.send(Wake::Link(event)).is_ok();
+    Ok(Link::new(broker, tls, options, seed, Arc::new(tell)))
+}
+
+fn fetcher(config: &Config, sender: Sender<Wake>) -> Result<Fetcher, AgentError> {
+    let options = FetchOptions {
+        trust: Trust::load(config.download.ca.as_deref())?,
+        max_bytes_per_second: config.download.max_bytes_per_second,
+        stall_timeout: config.policy.policy().stall_timeout + STALL_GRACE,
+        connect_timeout: FETCH_CONNECT_TIMEOUT,
+    };
+    Fetcher::start(options, move |event| sender.send(Wake::Fetch(event)).is_ok())
+        .map_err(|error| AgentError::System { what: "a thread", error })
+}
+
+/// Differs between devices and starts; no secret.
+fn random() -> Result<u64, AgentError> {
+    getrandom::u64().map_err(|error| AgentError::System { what: "random numbers", error: error.into() })
+}

@@ -1,0 +1,24 @@
+//! The one place where this crate reads time for the updater and the session.
+
+use std::time::Duration;
+
+use otaru_wire::Instant;
+
+/// Milliseconds since the process began; never goes back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock(std::time::Instant);
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    pub(crate) fn now(self) -> Instant {
+        Instant::default() + self.0.elapsed()
+    }
+
+    /// How long to wait for `deadline`; zero if it is past.
+    pub(crate) fn until(self, deadline: Instant) -> Duration {
+        deadline.since(self.now())
+    }
+}

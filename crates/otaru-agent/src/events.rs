@@ -1,0 +1,182 @@
+//! What an agent tells its user: one serializable value for each thing that happens.
+
+use otaru_wire::{DeviceId, Failure, Module, Version};
+use serde::{Deserialize, Serialize};
+
+use crate::boot::Slot;
+
+/// Something happened. As JSON, one object with the name in `event`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum AgentEvent {
+    /// The agent runs.
+    Started {
+        /// Who it is.
+        device: DeviceId,
+        /// What each module runs.
+        modules: Vec<ModuleState>,
+    },
+    /// The session with the platform is up.
+    Online,
+    /// There is no session with the platform.
+    Offline {
+        /// Why.
+        reason: String,
+        /// Milliseconds until the next attempt.
+        retry_after_ms: u64,
+    },
+    /// A Task is offered. With `policy.ask_before_fetch` it waits for a decision.
+    Offered {
+        /// The version offered.
+        version: Version,
+        /// The module it is for.
+        module: Module,
+        /// The number of files.
+        files: usize,
+        /// All their bytes.
+        total_bytes: u64,
+    },
+    /// Fetching began, or went on.
+    Fetching {
+        /// The module.
+        module: Module,
+        /// Which file, from 0.
+        file: usize,
+        /// From this byte of it.
+        offset: u64,
+        /// True if the bytes before come from before a power cut.
+        resumed: bool,
+    },
+    /// So much of the package is stored.
+    Progress {
+        /// Stored bytes of all files.
+        done: u64,
+        /// All bytes of all files.
+        total: u64,
+        /// Bytes of files fetched over HTTP by this process so far.
+        downloaded_bytes: u64,
+    },
+    /// Bytes of files fetched over HTTP by this process so far. Told with every save of the Record, at most four times
+    /// a second, and at each turn of a Task.
+    Traffic {
+        /// The bytes.
+        downloaded_bytes: u64,
+    },
+    /// A fetch failed and is tried again.
+    Retrying {
+        /// Why.
+        reason: String,
+        /// Milliseconds until then.
+        after_ms: u64,
+    },
+    /// The link did not work any more; a fresh one was asked for.
+    LinkRefused {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// Stored bytes cannot be used; fetching starts over at zero.
+    StartedOver {
+        /// Why.
+        reason: String,
+    },
+    /// Every file is stored and hashes to its digest.
+    Verified,
+    /// The new slot is ready. With `policy.ask_before_activate` it waits for a decision.
+    Staged,
+    /// The new slot boots next.
+    Activated {
+        /// The module.
+        module: Module,
+        /// The version it holds.
+        version: Version,
+    },
+    /// The device reboots.
+    Rebooting,
+    /// The new slot runs, unconfirmed.
+    Trial,
+    /// The new slot is confirmed.
+    Updated {
+        /// The module.
+        module: Module,
+        /// Its version.
+        version: Version,
+    },
+    /// The old slot is back.
+    FellBack {
+        /// The module.
+        module: Module,
+        /// Why.
+        reason: String,
+    },
+    /// The Task failed; the running slot is untouched.
+    Failed {
+        /// Where.
+        failure: Failure,
+        /// Why.
+        reason: String,
+    },
+    /// The Task is given up for another, or was canceled.
+    Dropped {
+        /// Why.
+        reason: String,
+    },
+    /// The platform sent something that cannot be followed.
+    Ignored {
+        /// What and why.
+        reason: String,
+    },
+}
+
+/// What one module runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleState {
+    /// The module.
+    pub module: Module,
+    /// Its version.
+    pub version: Version,
+    /// The slot it runs from.
+    pub slot: Slot,
+}
+
+impl AgentEvent {
+    /// The core's event as the user sees it.
+    pub(crate) fn from_core(event: otaru_core::Event, module: &Module, downloaded_bytes: u64) -> Self {
+        use otaru_core::Event;
+        match event {
+            Event::Offered(task) => Self::Offered {
+                version: task.version,
+                module: task.module,
+                files: task.files.len(),
+                total_bytes: task.files.iter().fold(0, |sum, (size, _)| sum.saturating_add(*size)),
+            },
+            Event::Fetching { file, offset, resumed } => {
+                Self::Fetching { module: module.clone(), file, offset, resumed }
+            }
+            Event::Progress { done, total } => Self::Progress { done, total, downloaded_bytes },
+            Event::Retrying { reason, after_ms } => Self::Retrying { reason, after_ms },
+            Event::LinkRefused { status } => Self::LinkRefused { status },
+            Event::StartedOver { reason } => Self::StartedOver { reason },
+            Event::Verified => Self::Verified,
+            Event::Staged => Self::Staged,
+            Event::Trial => Self::Trial,
+            Event::Updated { module, version } => Self::Updated { module, version },
+            Event::FellBack { module, reason } => Self::FellBack { module, reason },
+            Event::Failed { failure, reason } => Self::Failed { failure, reason },
+            Event::Dropped { reason } => Self::Dropped { reason },
+            Event::Ignored { reason } => Self::Ignored { reason },
+        }
+    }
+
+    /// True for the turns of a Task after which a process may end: the traffic is told beside them.
+    pub(crate) fn is_turn(&self) -> bool {
+        matches!(
+            self,
+            Self::Verified
+                | Self::StartedOver { .. }
+                | Self::Failed { .. }
+                | Self::Dropped { .. }
+                | Self::Retrying { .. }
+                | Self::LinkRefused { .. }
+        )
+    }
+}

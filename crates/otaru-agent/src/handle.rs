@@ -1,0 +1,57 @@
+//! The loop's mailbox, and the user's end of it.
+
+use std::{sync::mpsc::Sender, time::Duration};
+
+use otaru_core::Decision;
+
+use crate::{http::FetchEvent, link::LinkEvent};
+
+/// Everything that wakes the loop.
+#[derive(Debug)]
+pub(crate) enum Wake {
+    Link(LinkEvent),
+    Fetch(FetchEvent),
+    /// The health check ended.
+    Health(Result<(), String>),
+    /// The reboot command ended.
+    RebootCommand(Result<(), String>),
+    Decide(Decision),
+    Cancel,
+    Stop,
+}
+
+/// Speaks to a running agent from another thread. After the agent has ended, what it is told is lost.
+#[derive(Debug, Clone)]
+pub struct Handle(pub(crate) Sender<Wake>);
+
+impl Handle {
+    /// Agrees to what was offered or staged.
+    pub fn accept(&self) {
+        self.send(Wake::Decide(Decision::Accept));
+    }
+
+    /// Asks to be asked again later.
+    pub fn postpone(&self, pause: Duration) {
+        self.send(Wake::Decide(Decision::Postpone(pause)));
+    }
+
+    /// Refuses what was offered or staged; the platform is told the reason.
+    pub fn refuse(&self, reason: impl Into<String>) {
+        self.send(Wake::Decide(Decision::Refuse(reason.into())));
+    }
+
+    /// Takes back the Task in hand, if it is not activated yet.
+    pub fn cancel(&self) {
+        self.send(Wake::Cancel);
+    }
+
+    /// Ends the agent: it says good-bye to the platform and [`crate::Agent::run`] returns. A download goes on at
+    /// the next start.
+    pub fn stop(&self) {
+        self.send(Wake::Stop);
+    }
+
+    fn send(&self, wake: Wake) {
+        let _ = self.0.send(wake);
+    }
+}
