@@ -1,4 +1,5 @@
 //! Whole upgrades on a virtual clock: clean ones, with power cuts, with faults, with people in between.
 
 mod clean;
+mod cuts;
 mod world;

@@ -65,14 +65,16 @@ impl Fetching {
         if bytes.is_empty() {
             return State::Fetching(self);
         }
-        let until = self.taken.saturating_add(bytes.len() as u64);
+        let len = bytes.len() as u64;
+        let until = self.taken.saturating_add(len);
         if until > end {
             return self.fetch_over(cx, "the server sent more bytes than it announced".into());
         }
         self.hasher.update(&bytes);
         cx.ask(Kind::Stored, Output::Store { file: self.file, offset: self.taken, bytes });
         self.taken = until;
-        let due = until - self.checkpoint >= cx.policy().checkpoint_bytes;
+        // Saved early rather than late: one more piece like this one would be more than a cut may cost.
+        let due = (until - self.checkpoint).saturating_add(len) > cx.policy().checkpoint_bytes;
         if due {
             self.checkpoint = until;
         }

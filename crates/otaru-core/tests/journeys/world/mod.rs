@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) health: VecDeque<HealthVerdict>,
     /// The health check never answers.
     pub(crate) health_silent: bool,
+    /// Bytes the slots took.
+    pub(crate) stored: u64,
     /// No session to the platform.
     pub(crate) offline: bool,
     /// Bytes of one body input.
@@ -65,6 +67,7 @@ impl World {
             events: Vec::new(),
             health: VecDeque::new(),
             health_silent: false,
+            stored: 0,
             offline: false,
             chunk: 300,
             slot_lags: false,
@@ -174,6 +177,7 @@ impl World {
                 assert_eq!(answer.request, request);
             }
             Output::Store { file, offset, bytes } => {
+                self.stored += bytes.len() as u64;
                 let result = self.disk.store(file, offset, &bytes);
                 self.inbox.push_back(Input::Stored { file, end: offset + bytes.len() as u64, result });
             }

@@ -1,0 +1,109 @@
+//! The power goes at every single step: before each output is done and before each input is given.
+
+use otaru_core::Event;
+
+use crate::world::{World, disk::Unsaved, image, platform::Package};
+
+const CHECKPOINT: u64 = 1000;
+const CHUNK: u64 = 300;
+
+struct Journey {
+    package: Package,
+    /// Boots that an unconfirmed slot gets: with one, a cut in the Trial means that the old slot comes back.
+    trial_boots: u32,
+    unsaved: Unsaved,
+    slot_lags: bool,
+}
+
+impl Journey {
+    fn run(&self, cuts: &[usize]) -> World {
+        let mut world = World::new();
+        world.cuts = cuts.iter().copied().collect();
+        world.unsaved = self.unsaved;
+        world.slot_lags = self.slot_lags;
+        world.disk.trial_boots = self.trial_boots;
+        world.platform.retries = cuts.len() as u32; // what the operator does about a Trial that was cut
+        world.offer(&self.package);
+        world.boot();
+        world.run();
+        assert!(world.cuts.is_empty(), "the journey ended before the cut");
+        world
+    }
+
+    fn size(&self) -> u64 {
+        self.package.files.iter().map(|file| file.len() as u64).sum()
+    }
+
+    /// On the new version whatever was cut, and no saved byte fetched twice (the world asserts it at each fetch).
+    fn judge(&self, world: &World, cuts: &[usize]) {
+        world.assert_updated(&self.package);
+        let falls = world.count(|event| matches!(event, Event::FellBack { .. })) as u64;
+        assert!(self.trial_boots == 1 || falls == 0, "a boot loader with patience never falls back here");
+        if !self.slot_lags {
+            let again = world.stored.saturating_sub(self.size() * (1 + falls));
+            let allowed = cuts.len() as u64 * (CHECKPOINT + CHUNK);
+            assert!(again <= allowed, "{again} bytes were stored twice, cut at {cuts:?}");
+        }
+    }
+}
+
+fn journeys(files: &[usize]) -> impl Iterator<Item = Journey> {
+    let files: Vec<_> = files.iter().zip(1..).map(|(len, seed)| image(*len, seed)).collect();
+    let flavours = [Unsaved::Lost, Unsaved::Kept].into_iter().flat_map(|unsaved| {
+        [(1, false), (9, false), (9, true)].map(|(trial_boots, slot_lags)| (unsaved, trial_boots, slot_lags))
+    });
+    flavours.map(move |(unsaved, trial_boots, slot_lags)| {
+        let package = Package::new(files.clone());
+        Journey { package, trial_boots, unsaved, slot_lags }
+    })
+}
+
+#[test]
+fn a_power_cut_at_every_step_ends_on_the_new_version_and_fetches_no_saved_byte_twice() {
+    let mut cuts = 0;
+    for journey in journeys(&[6_000, 2_500, 1]) {
+        let clean = journey.run(&[]);
+        journey.judge(&clean, &[]);
+        for cut in 0..clean.steps {
+            journey.judge(&journey.run(&[cut]), &[cut]);
+            cuts += 1;
+        }
+    }
+    println!("{cuts} power cuts");
+    assert!(cuts > 500, "only {cuts} cuts: the journey is too short to prove anything");
+}
+
+#[test]
+fn a_second_cut_at_every_step_of_the_recovery_changes_nothing() {
+    let mut cuts = 0;
+    for journey in journeys(&[1_500]) {
+        let clean = journey.run(&[]).steps;
+        for first in 0..clean {
+            let recovered = journey.run(&[first]).steps;
+            for second in first + 1..recovered {
+                journey.judge(&journey.run(&[first, second]), &[first, second]);
+                cuts += 1;
+            }
+        }
+    }
+    println!("{cuts} pairs of power cuts");
+    assert!(cuts > 5_000, "only {cuts} pairs");
+}
+
+#[test]
+fn a_cut_while_a_corrupted_slot_is_fetched_again_ends_on_the_new_version() {
+    let package = Package::new(vec![image(3_000, 1), image(1_200, 2)]);
+    let run = |cuts: &[usize]| {
+        let mut world = World::new();
+        world.cuts = cuts.iter().copied().collect();
+        world.disk.corrupt = 1;
+        world.disk.trial_boots = 9;
+        world.offer(&package);
+        world.boot();
+        world.run();
+        world
+    };
+    for cut in 0..run(&[]).steps {
+        run(&[cut]).assert_updated(&package);
+    }
+}
