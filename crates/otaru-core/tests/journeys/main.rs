@@ -2,4 +2,6 @@
 
 mod clean;
 mod cuts;
+mod decisions;
+mod faults;
 mod world;
