@@ -87,7 +87,8 @@ impl From<ServiceError> for ApiError {
         match error {
             ServiceError::Store(error) => error.into(),
             ServiceError::Package(error) => Self::bad_request("bad_package", error),
-            ServiceError::Extra(_) => Self::bad_request("bad_package", error),
+            ServiceError::Extra(_) | ServiceError::Notice(_) => Self::bad_request("bad_package", error),
+            ServiceError::BadSecret => Self::bad_request("bad_device", error),
             ServiceError::NoSuchFile(_) => Self::new(StatusCode::NOT_FOUND, "not_found", error)
                 .next("send the file with `PUT /api/v1/files`, then repeat the call"),
             ServiceError::File(_) | ServiceError::Random(_) => Self::internal(&error),

@@ -1,6 +1,7 @@
 //! Why the service does not do what it is asked.
 
 use otaru_fleet::{PackageError, TaskState};
+use otaru_wire::NoticeError;
 
 use crate::{
     files::{FileId, OpenError},
@@ -22,6 +23,12 @@ pub enum ServiceError {
     /// A file is known but cannot be opened.
     #[error(transparent)]
     File(#[from] OpenError),
+    /// No device of the product could be told of the package.
+    #[error("the product's dialect cannot tell devices of this package: {0}")]
+    Notice(#[from] NoticeError),
+    /// A secret that was brought along cannot be one.
+    #[error("a device secret has 1 to 128 printable ASCII characters without blanks")]
+    BadSecret,
     /// The extra data is not the text of a JSON object.
     #[error("the extra data is not a JSON object: {0}")]
     Extra(String),

@@ -1,17 +1,40 @@
 //! What the platform does when a device speaks, an operator asks or time passes.
 //!
 //! [`Service`] is a value: it owns no socket. Operators' calls are its methods, devices reach it as the gateway's
-//! `Ingest`, and it reaches devices through an [`Outbox`]. What to do is decided in `otaru-fleet`.
+//! [`Ingest`](crate::gateway::Ingest), and it reaches devices through an [`Outbox`]. What to do is decided in
+//! `otaru-fleet`; this folder reads, asks, writes and tells.
+//!
+//! | file | what happens there |
+//! | --- | --- |
+//! | `operator.rs`, `campaigns.rs`, `tokens.rs` | an operator asks |
+//! | `ingest.rs`, `lanes.rs`, `reports.rs` | a device connects or speaks |
+//! | `notices.rs` | a device is told of its Task |
+//! | `grants.rs` | a device follows a link |
+//! | `passing.rs` | time passes |
 
+mod campaigns;
+mod dialects;
 mod error;
+mod grants;
+mod ingest;
+mod known;
+mod lanes;
 pub mod meters;
+mod notices;
 mod operator;
+mod passing;
+mod reports;
+mod tokens;
 mod views;
+
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 
 use otaru_fleet::Timestamp;
 use otaru_wire::{DeviceId, mqtt::Message};
+use tokio::sync::{Notify, watch};
 
 pub use error::{GrantError, ServiceError};
 pub use views::{CampaignStarted, CampaignView, DeviceView, PackageOrder, ServedFile, TaskView};
@@ -22,6 +45,10 @@ use crate::{
     links::Links,
     store::Store,
 };
+use grants::Grants;
+use known::{KnownDevices, KnownPackages};
+use lanes::Lanes;
+use passing::Seen;
 
 /// The wall clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -64,7 +91,7 @@ pub struct Options {
     pub queued_reports: usize,
     /// Reports of one device that may wait. Default 32. A talkative device holds up only itself.
     pub queued_reports_per_device: usize,
-    /// Devices whose secrets are kept in memory. Default 65 536. Bounds memory.
+    /// Devices whose secrets, and tasks whose links, are kept in memory. Default 65 536 of each. Bounds memory.
     pub cached_devices: usize,
 }
 
@@ -99,19 +126,64 @@ pub struct Parts {
 /// The platform's work. Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
-    parts: Arc<Parts>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: Parts,
+    /// Secrets of devices that logged in lately.
+    devices: KnownDevices,
+    /// Packages that notices and links were made of lately.
+    packages: KnownPackages,
+    /// Tasks whose files were fetched lately.
+    grants: Grants,
+    /// Reports that wait.
+    lanes: Lanes,
+    /// When devices were seen, not written down yet.
+    seen: Seen,
+    /// A deadline has come nearer.
+    deadline_moved: Notify,
+    /// How many campaigns are being announced.
+    announcing: watch::Sender<usize>,
+    /// True once the service is to come to its end.
+    stopping: watch::Sender<bool>,
 }
 
 impl Service {
     /// A service of these parts. [`Service::run`] has to run beside it.
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        let options = &parts.options;
+        let inner = Inner {
+            devices: KnownDevices::new(options.cached_devices),
+            packages: KnownPackages::new(),
+            grants: Grants::new(options.cached_devices),
+            lanes: Lanes::new(options.queued_reports, options.queued_reports_per_device),
+            seen: Seen::default(),
+            deadline_moved: Notify::new(),
+            announcing: watch::Sender::new(0),
+            stopping: watch::Sender::new(false),
+            parts,
+        };
+        Self { inner: Arc::new(inner) }
     }
 
-    /// Does what is due as time passes: ends tasks that take too long, writes down when devices were seen. Runs
-    /// until [`Service::stop`], then finishes what was taken and returns.
-    pub async fn run(&self) {}
-
     /// Takes no more reports and lets [`Service::run`] come to its end.
-    pub fn stop(&self) {}
+    pub fn stop(&self) {
+        self.inner.lanes.close();
+        self.inner.stopping.send_replace(true);
+    }
+
+    /// Resolves when no campaign is being announced any more.
+    async fn announced(&self) {
+        // The sender is ours, so the channel cannot close.
+        let _ = self.inner.announcing.subscribe().wait_for(|announcing| *announcing == 0).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.inner.parts.clock)()
+    }
+
+    fn store(&self) -> &dyn Store {
+        &*self.inner.parts.store
+    }
 }

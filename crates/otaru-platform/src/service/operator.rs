@@ -1,106 +1,193 @@
-//! What operators may ask.
-#![allow(clippy::todo, unused_variables, missing_docs, clippy::missing_errors_doc)]
+//! What operators ask of products, devices and packages.
 
-use otaru_fleet::*;
-use otaru_wire::*;
+use otaru_fleet::{Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, Secret, Timestamp};
+use otaru_wire::{DeviceId, DeviceName, MAX_URL_BYTES, ProductKey};
 
 use super::{
-    CampaignStarted, CampaignView, DeviceView, GrantError, PackageOrder, ServedFile, Service, ServiceError,
-    TaskView,
+    DeviceView, PackageOrder, Service, ServiceError, dialects, notices::write_notice, tokens::random_hex,
 };
 use crate::{
-    files::Stored,
-    links::Grant,
-    store::{Page, Skip},
+    files::{FileId, Stored},
+    store::{Page, StoreError, What},
 };
 
+/// The longest secret that may be brought along, in bytes.
+const MAX_SECRET_BYTES: usize = 128;
+
 impl Service {
+    /// Makes a product with a fresh secret.
+    ///
+    /// # Errors
+    /// It exists already, or the store's or the system's errors.
     pub async fn create_product(&self, key: ProductKey, dialect: Dialect) -> Result<Product, ServiceError> {
-        todo!()
+        let secret = Secret::new(random_hex::<16>()?);
+        let product = Product { key, dialect, secret, created_at: self.now() };
+        self.store().add_product(product.clone()).await?;
+        Ok(product)
     }
+
+    /// A product.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn product(&self, key: &ProductKey) -> Result<Product, ServiceError> {
-        todo!()
+        Ok(self.store().product(key).await?)
     }
+
+    /// Products by key.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn products(&self, page: Page<ProductKey>) -> Result<Vec<Product>, ServiceError> {
-        todo!()
+        Ok(self.store().products(page).await?)
     }
-    /// `secret`: the one the device has already, e.g. from the vendor's cloud; none: a fresh one is made.
+
+    /// Makes a device. With `secret`, it keeps the one it has from its vendor's cloud, so that its firmware needs no
+    /// change; without, it gets a fresh one of 32 hex digits, as the vendors' are.
+    ///
+    /// # Errors
+    /// It exists already, its product does not, the secret cannot be one, or the store's or the system's errors.
     pub async fn create_device(&self, id: DeviceId, secret: Option<Secret>) -> Result<Device, ServiceError> {
-        todo!()
+        let secret = match secret {
+            Some(secret) => checked_secret(secret)?,
+            None => Secret::new(random_hex::<16>()?),
+        };
+        let device = Device { id, secret, created_at: self.now(), last_seen_at: None };
+        self.store().add_device(device.clone()).await?;
+        self.inner.devices.forget(&device.id);
+        Ok(device)
     }
+
+    /// A device, with what its modules run.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn device(&self, id: &DeviceId) -> Result<DeviceView, ServiceError> {
-        todo!()
+        let device = self.store().device(id).await?;
+        Ok(self.device_view(device).await?)
     }
+
+    /// Devices of a product by name, with what their modules run.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn devices(
         &self,
         product: &ProductKey,
         page: Page<DeviceName>,
     ) -> Result<Vec<DeviceView>, ServiceError> {
-        todo!()
+        let mut views = Vec::new();
+        for device in self.store().devices(product, page).await? {
+            views.push(self.device_view(device).await?);
+        }
+        Ok(views)
     }
-    /// Notes a file that `Files::put` took, so that packages can name it.
+
+    async fn device_view(&self, mut device: Device) -> Result<DeviceView, StoreError> {
+        device.last_seen_at = self.last_seen(&device.id, device.last_seen_at);
+        let running = self.store().running(&device.id).await?;
+        let connected = self.inner.parts.outbox.is_connected(&device.id);
+        Ok(DeviceView { device, connected, running })
+    }
+
+    /// When a device was last seen, with what is not written down yet.
+    pub(super) fn last_seen(&self, device: &DeviceId, written: Option<Timestamp>) -> Option<Timestamp> {
+        self.inner.seen.of(device).max(written)
+    }
+
+    /// Notes a file that `Files::put` took, so that packages can name it. Noting it again changes nothing.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn add_file(&self, file: Stored) -> Result<(), ServiceError> {
-        todo!()
+        Ok(self.store().add_file(file, self.now()).await?)
     }
+
+    /// Makes a package of files that were uploaded. It is one record: either all of it is there or nothing.
+    ///
+    /// # Errors
+    /// The package breaks a rule of packages or of its product's dialect, a file was never uploaded or cannot be
+    /// read, the same version of the module exists, or the store's errors.
     pub async fn create_package(&self, order: PackageOrder) -> Result<Package, ServiceError> {
-        todo!()
+        let product = self.store().product(&order.product).await?;
+        let mut files = Vec::with_capacity(order.files.len().min(otaru_wire::MAX_FILES));
+        for (name, id) in order.files.into_iter().take(otaru_wire::MAX_FILES + 1) {
+            let Stored { md5, size, .. } = self.uploaded(id).await?;
+            files.push(PackageFile { name, size, sha256: id.0, md5 });
+        }
+        let spec = NewPackage {
+            product: order.product,
+            version: order.version,
+            module: order.module,
+            files,
+            extra: order.extra,
+            digest_method: order.digest_method,
+        };
+        spec.check()?;
+        let draft = Package { id: PackageId(0), spec, created_at: self.now() };
+        check_notice(product.dialect, &draft)?;
+        Ok(self.store().add_package(draft.spec, draft.created_at).await?)
     }
+
+    async fn uploaded(&self, id: FileId) -> Result<Stored, ServiceError> {
+        let stored = match self.store().file(id).await {
+            Err(StoreError::NotFound { what: What::File }) => return Err(ServiceError::NoSuchFile(id)),
+            other => other?,
+        };
+        // A version must never be announced whose bytes are not there.
+        self.inner.parts.files.open(id).await?;
+        Ok(stored)
+    }
+
+    /// A package.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn package(&self, id: PackageId) -> Result<Package, ServiceError> {
-        todo!()
+        Ok(self.store().package(id).await?)
     }
+
+    /// Packages by number, of one product or of all.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn packages(
         &self,
         product: Option<&ProductKey>,
         page: Page<PackageId>,
     ) -> Result<Vec<Package>, ServiceError> {
-        todo!()
+        Ok(self.store().packages(product, page).await?)
     }
-    /// Plans it, starts it at once and tells the connected devices at a bounded rate.
-    pub async fn create_campaign(&self, order: NewCampaign) -> Result<CampaignStarted, ServiceError> {
-        todo!()
-    }
-    /// Gives how many open tasks that ended.
-    pub async fn cancel_campaign(&self, id: CampaignId) -> Result<u64, ServiceError> {
-        todo!()
-    }
-    pub async fn campaign(&self, id: CampaignId) -> Result<CampaignView, ServiceError> {
-        todo!()
-    }
-    pub async fn campaigns(&self, page: Page<CampaignId>) -> Result<Vec<CampaignView>, ServiceError> {
-        todo!()
-    }
-    pub async fn skips(&self, id: CampaignId, page: Page<DeviceName>) -> Result<Vec<Skip>, ServiceError> {
-        todo!()
-    }
-    pub async fn task(&self, id: TaskId) -> Result<TaskView, ServiceError> {
-        todo!()
-    }
-    pub async fn tasks(
-        &self,
-        campaign: CampaignId,
-        state: Option<TaskState>,
-        page: Page<TaskId>,
-    ) -> Result<Vec<TaskView>, ServiceError> {
-        todo!()
-    }
-    /// What the download handler serves for a genuine link.
-    pub async fn grant_file(&self, grant: &Grant) -> Result<ServedFile, GrantError> {
-        todo!()
-    }
-    /// The first operator token, made if there is none yet; shown once, only its hash is kept.
-    pub async fn first_token(&self) -> Result<Option<String>, ServiceError> {
-        todo!()
-    }
-    /// A further operator token.
-    pub async fn create_token(&self, name: &str) -> Result<String, ServiceError> {
-        todo!()
-    }
-    /// The name of the operator's token, if it is one.
-    pub async fn operator(&self, token: &str) -> Result<Option<String>, ServiceError> {
-        todo!()
-    }
-    /// Can the store be written to and can files be taken? For `/healthz`.
+
+    /// Can the store be written to, and could a file be taken? For the health check.
+    ///
+    /// # Errors
+    /// What is wrong.
     pub async fn check(&self) -> Result<(), ServiceError> {
-        todo!()
+        Ok(self.store().probe().await?)
     }
+}
+
+fn checked_secret(secret: Secret) -> Result<Secret, ServiceError> {
+    let text = secret.expose();
+    if text.is_empty() || text.len() > MAX_SECRET_BYTES || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(ServiceError::BadSecret);
+    }
+    Ok(secret)
+}
+
+/// Refuses, while an operator is there to hear it, a package that its dialect could not tell its devices of.
+fn check_notice(dialect: Dialect, package: &Package) -> Result<(), ServiceError> {
+    if let Some(extra) = &package.spec.extra {
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(extra)
+            .map_err(|error| ServiceError::Extra(error.to_string()))?;
+    }
+    let Some(half) = dialects::half(dialect) else { return Ok(()) };
+    let device = DeviceId {
+        product: package.spec.product.clone(),
+        device: DeviceName::new("d").map_err(|error| ServiceError::Extra(error.to_string()))?,
+    };
+    let longest = "h".repeat(MAX_URL_BYTES / 8);
+    half.write_notice(&device, 0, &write_notice(package, |_| longest.clone()))?;
+    Ok(())
 }

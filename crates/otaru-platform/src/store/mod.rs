@@ -105,6 +105,15 @@ impl Counts {
     }
 }
 
+/// A task, with what is known of its device's presence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTask {
+    /// The task.
+    pub task: Task,
+    /// When its device was last seen; none if it never was.
+    pub device_seen_at: Option<Timestamp>,
+}
+
 /// What became of a compare-and-set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
@@ -163,14 +172,14 @@ pub trait Campaigns: Send + Sync {
 /// Tasks.
 pub trait Tasks: Send + Sync {
     /// A task.
-    fn task(&self, id: TaskId) -> Answer<'_, Task>;
+    fn task(&self, id: TaskId) -> Answer<'_, KnownTask>;
     /// Tasks of a campaign by number; with `state`, only those in it.
     fn tasks(
         &self,
         campaign: CampaignId,
         state: Option<TaskState>,
         page: Page<TaskId>,
-    ) -> Answer<'_, Vec<Task>>;
+    ) -> Answer<'_, Vec<KnownTask>>;
     /// The open tasks of a device: at most one for each module.
     fn open_tasks(&self, device: &DeviceId) -> Answer<'_, Vec<Task>>;
     /// Tasks in progress whose deadline is at or before `now`, at most `limit`.

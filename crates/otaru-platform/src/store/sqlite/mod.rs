@@ -85,6 +85,36 @@ impl Sqlite {
     }
 }
 
+#[cfg(test)]
+impl Sqlite {
+    /// Every row of every table, as text: two dumps are equal if nothing was changed.
+    pub(crate) async fn dump(&self) -> String {
+        self.reading(|connection| {
+            let tables: Vec<String> = catalog::list(
+                connection,
+                "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name",
+                [],
+                |row| row.get(0),
+            )?;
+            let mut dump = String::new();
+            for table in tables {
+                let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
+                let columns = statement.column_count();
+                let rows = statement.query_map([], |row| {
+                    (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column)).collect()
+                })?;
+                for row in rows {
+                    let row: Vec<rusqlite::types::Value> = row?;
+                    dump += &format!("{table}: {row:?}\n");
+                }
+            }
+            Ok(dump)
+        })
+        .await
+        .unwrap()
+    }
+}
+
 impl Store for Sqlite {
     fn probe(&self) -> Answer<'_, ()> {
         self.writing(|connection| {

@@ -9,6 +9,8 @@ use otaru_fleet::{
 use otaru_wire::{DeviceId, DigestMethod, Version};
 use rusqlite::{Result, Row, types::Type};
 
+use crate::store::KnownTask;
+
 pub(super) const PRODUCT: &str = "key, dialect, secret, created_at";
 
 pub(super) fn product(row: &Row<'_>) -> Result<Product> {
@@ -83,6 +85,11 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
         updated_at: time(row, 15)?,
         revision: number(row, 16)?,
     })
+}
+
+/// [`TASK`], then `d.last_seen_at`.
+pub(super) fn known_task(row: &Row<'_>) -> Result<KnownTask> {
+    Ok(KnownTask { task: task(row)?, device_seen_at: maybe_time(row, 17)? })
 }
 
 pub(super) fn state(row: &Row<'_>, column: usize) -> Result<TaskState> {

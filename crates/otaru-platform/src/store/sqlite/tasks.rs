@@ -5,7 +5,7 @@ use otaru_wire::{DeviceId, Module, Version};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    super::{Answer, Applied, MAX_MODULES, Page, StoreError, Tasks, What},
+    super::{Answer, Applied, KnownTask, MAX_MODULES, Page, StoreError, Tasks, What},
     Sqlite, campaigns,
     catalog::{limit, list},
     errors::found,
@@ -40,13 +40,13 @@ pub(super) const WRITE_RUNNING: &str =
 pub(super) const NEXT_DEADLINE: &str = "SELECT min(deadline_at) FROM tasks WHERE deadline_at IS NOT NULL";
 
 impl Tasks for Sqlite {
-    fn task(&self, id: TaskId) -> Answer<'_, Task> {
+    fn task(&self, id: TaskId) -> Answer<'_, KnownTask> {
         self.reading(move |connection| {
             let sql = format!(
-                "SELECT {} FROM tasks t JOIN devices d ON d.id = t.device WHERE t.id = ?1",
+                "SELECT {}, d.last_seen_at FROM tasks t JOIN devices d ON d.id = t.device WHERE t.id = ?1",
                 rows::TASK
             );
-            found(connection.prepare_cached(&sql)?.query_row([int(id.0)], rows::task), What::Task)
+            found(connection.prepare_cached(&sql)?.query_row([int(id.0)], rows::known_task), What::Task)
         })
     }
 
@@ -55,23 +55,23 @@ impl Tasks for Sqlite {
         campaign: CampaignId,
         state: Option<TaskState>,
         page: Page<TaskId>,
-    ) -> Answer<'_, Vec<Task>> {
+    ) -> Answer<'_, Vec<KnownTask>> {
         self.reading(move |connection| {
             campaigns::campaign(connection, campaign)?;
             let after = page.after.map_or(0, |id| int(id.0));
             let (campaign, limit) = (int(campaign.0), limit(page.limit));
             let sql = |state: &str| {
                 format!(
-                    "SELECT {} FROM tasks t JOIN devices d ON d.id = t.device \
+                    "SELECT {}, d.last_seen_at FROM tasks t JOIN devices d ON d.id = t.device \
                      WHERE t.campaign = ?1 AND t.id > ?2 {state} ORDER BY t.id LIMIT ?3",
                     rows::TASK
                 )
             };
             match state {
-                None => list(connection, &sql(""), params![campaign, after, limit], rows::task),
+                None => list(connection, &sql(""), params![campaign, after, limit], rows::known_task),
                 Some(state) => {
                     let params = params![campaign, after, limit, state.as_str()];
-                    list(connection, &sql("AND t.state = ?4"), params, rows::task)
+                    list(connection, &sql("AND t.state = ?4"), params, rows::known_task)
                 }
             }
         })

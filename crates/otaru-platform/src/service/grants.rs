@@ -1,0 +1,98 @@
+//! What a genuine link leads to. Asked once for each piece of each download, so the answer comes from memory.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use otaru_fleet::{TaskId, Timestamp};
+use otaru_wire::DeviceId;
+
+use super::{GrantError, ServedFile, Service, known::Cache};
+use crate::{
+    files::FileId,
+    links::Grant,
+    store::{StoreError, What},
+};
+
+/// How long an answer is believed. This node hears of every end of a task at once; this is for ends that it does not
+/// hear of.
+const BELIEVED: Duration = Duration::from_secs(10);
+
+/// Tasks whose files may be fetched.
+pub(super) struct Grants {
+    open: Cache<TaskId, Open>,
+    /// How many tasks were closed: an answer read before one was closed is not kept after it.
+    closed: AtomicU64,
+}
+
+#[derive(Clone)]
+struct Open {
+    device: DeviceId,
+    package: otaru_fleet::PackageId,
+    until: Timestamp,
+}
+
+impl Grants {
+    pub(super) fn new(most: usize) -> Self {
+        Self { open: Cache::new(most), closed: AtomicU64::new(0) }
+    }
+
+    /// A task came to its end: its links lead nowhere from now on.
+    pub(super) fn close(&self, task: TaskId) {
+        self.closed.fetch_add(1, Ordering::SeqCst);
+        self.open.forget(&task);
+    }
+
+    /// Any number of tasks came to their end.
+    pub(super) fn close_all(&self) {
+        self.closed.fetch_add(1, Ordering::SeqCst);
+        self.open.forget_all();
+    }
+}
+
+impl Service {
+    /// What a genuine link leads to now. The caller has checked the link's signature and expiry.
+    ///
+    /// # Errors
+    /// [`GrantError`] if the task is another device's or at its end, or has no such file.
+    pub async fn grant_file(&self, grant: &Grant) -> Result<ServedFile, GrantError> {
+        let open = self.open_grant(grant.task).await?;
+        if open.device != grant.device {
+            return Err(GrantError::NotFound);
+        }
+        let package = self.package_of(open.package).await.map_err(not_found)?;
+        let file = package.spec.files.get(usize::from(grant.file)).ok_or(GrantError::NotFound)?;
+        Ok(ServedFile {
+            id: FileId(file.sha256),
+            size: file.size,
+            digest: file.digest(package.spec.digest_method),
+            name: file.name.clone(),
+        })
+    }
+
+    async fn open_grant(&self, id: TaskId) -> Result<Open, GrantError> {
+        let now = self.now();
+        if let Some(open) = self.inner.grants.open.find(&id).filter(|open| now < open.until) {
+            return Ok(open);
+        }
+        let closed = self.inner.grants.closed.load(Ordering::SeqCst);
+        let task = self.store().task(id).await.map_err(not_found)?.task;
+        if !task.state.may_download() {
+            return Err(GrantError::Closed(task.state));
+        }
+        let open = Open { device: task.device, package: task.package, until: now + BELIEVED };
+        self.inner.grants.open.keep(id, open.clone());
+        if self.inner.grants.closed.load(Ordering::SeqCst) != closed {
+            self.inner.grants.open.forget(&id);
+        }
+        Ok(open)
+    }
+}
+
+fn not_found(error: StoreError) -> GrantError {
+    match error {
+        StoreError::NotFound { what: What::Task | What::Package } => GrantError::NotFound,
+        other => GrantError::Store(other),
+    }
+}

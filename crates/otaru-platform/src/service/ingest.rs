@@ -1,0 +1,111 @@
+//! A device logs in, connects, speaks, leaves: what the gateway asks.
+
+use futures_util::FutureExt as _;
+use otaru_wire::{
+    DeviceId,
+    dialect::{Login, PlatformHalf},
+    mqtt::Message,
+};
+use tracing::{debug, error, info};
+
+use super::{Service, dialects, known::KnownDevice, lanes::Put, meters};
+use crate::{
+    gateway::{Admitted, Ingest, Refused, Verdict},
+    store::StoreError,
+};
+
+impl Ingest for Service {
+    async fn login(&self, login: &Login) -> Result<Admitted, Refused> {
+        let outcome = self.admit(login).await;
+        let meter = if outcome.is_ok() { meters::LOGINS } else { meters::LOGINS_REFUSED };
+        metrics::counter!(meter).increment(1);
+        outcome
+    }
+
+    async fn connected(&self, device: &DeviceId) {
+        self.inner.seen.note(device, self.now());
+        if let Err(error) = self.tell_open_tasks(device).await {
+            // The device asks again, reports its version or reconnects: it will be told then.
+            error!(%device, %error, "failed to tell {device} of its tasks: {error}");
+        }
+    }
+
+    fn published(&self, from: &Admitted, message: Message) -> Verdict {
+        match self.inner.lanes.put(from, message) {
+            Put::Busy => Verdict::Busy,
+            Put::Queued => Verdict::Accepted,
+            Put::NewLane => {
+                tokio::spawn(self.clone().serve_lane(from.device.clone()));
+                Verdict::Accepted
+            }
+        }
+    }
+
+    async fn ready(&self, device: &DeviceId) {
+        self.inner.lanes.ready(device).await;
+    }
+
+    fn disconnected(&self, device: &DeviceId) {
+        self.inner.seen.note(device, self.now());
+    }
+}
+
+impl Service {
+    async fn admit(&self, login: &Login) -> Result<Admitted, Refused> {
+        let (dialect, half, device) = dialects::claim(login).map_err(|error| {
+            info!(client_id = ?login.client_id, %error, "login refused: {error}");
+            Refused::BadLogin
+        })?;
+        let known = match self.known_device(&device).await {
+            Ok(known) => known,
+            Err(StoreError::NotFound { what }) => {
+                info!(%device, "login refused: there is no {what} for {device}");
+                return Err(Refused::BadLogin);
+            }
+            Err(error) => {
+                error!(%device, %error, "failed to look up {device}: {error}");
+                return Err(Refused::Unavailable);
+            }
+        };
+        if known.dialect != dialect {
+            info!(%device, "login refused: {device} spoke {dialect}, its product speaks {}", known.dialect);
+            return Err(Refused::BadLogin);
+        }
+        if let Err(error) = half.verify_login(login, known.secret.expose()) {
+            info!(%device, %error, "login of {device} refused: {error}");
+            return Err(Refused::BadLogin);
+        }
+        Ok(Admitted { device, dialect: half })
+    }
+
+    async fn known_device(&self, id: &DeviceId) -> Result<KnownDevice, StoreError> {
+        if let Some(known) = self.inner.devices.find(id) {
+            return Ok(known);
+        }
+        let device = self.store().device(id).await?;
+        let product = self.store().product(&id.product).await?;
+        let known = KnownDevice { dialect: product.dialect, secret: device.secret };
+        self.inner.devices.keep(id.clone(), known.clone());
+        Ok(known)
+    }
+
+    /// The code that speaks a device's dialect.
+    pub(super) async fn half_of(&self, device: &DeviceId) -> Result<&'static dyn PlatformHalf, StoreError> {
+        let dialect = self.known_device(device).await?.dialect;
+        dialects::half(dialect)
+            .ok_or_else(|| StoreError::Broken(format!("this program does not speak {dialect}")))
+    }
+
+    /// Processes what waits in a device's lane, one after the other.
+    async fn serve_lane(self, device: DeviceId) {
+        while let Some(waiting) = self.inner.lanes.next(&device) {
+            let took = std::panic::AssertUnwindSafe(self.take(&waiting.from, &waiting.message));
+            if took.catch_unwind().await.is_err() {
+                // A bug of ours; the lane must go on, or the device would never be heard again.
+                metrics::counter!(meters::REPORTS_LOST).increment(1);
+                error!(%device, topic = waiting.message.topic, "a report of {device} was lost to a bug");
+            }
+        }
+        debug!(%device, "all reports of {device} are processed");
+    }
+}

@@ -1,0 +1,180 @@
+//! A device is told of its Task: when it connects, reports its version or asks, and when a campaign starts.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use otaru_fleet::{CampaignId, Package, PackageId, Task, TaskId, TaskState, Transition};
+use otaru_wire::{DeviceId, File, MessageId, Notice, Source, mqtt::Message};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{debug, error};
+
+use super::{Service, meters};
+use crate::{
+    gateway::Delivery,
+    links::Grant,
+    store::{Page, StoreError},
+};
+
+/// Tasks read at a time while a campaign starts.
+const CHUNK: u32 = 500;
+/// A starting campaign's notices go out this many times a second.
+const BURSTS_PER_SECOND: u32 = 10;
+
+impl Service {
+    /// The notice of a task, with links that are good from now on.
+    pub(super) async fn notice(&self, task: &Task) -> Result<Notice, StoreError> {
+        let package = self.package_of(task.package).await?;
+        let now_ms = self.now().0;
+        let link = |file: usize| {
+            let file = u16::try_from(file).unwrap_or(u16::MAX);
+            self.inner.parts.links.write(&Grant { device: task.device.clone(), task: task.id, file }, now_ms)
+        };
+        Ok(write_notice(&package, link))
+    }
+
+    pub(super) async fn package_of(&self, id: PackageId) -> Result<Arc<Package>, StoreError> {
+        match self.inner.packages.find(id) {
+            Some(package) => Ok(package),
+            None => Ok(self.inner.packages.keep(self.store().package(id).await?)),
+        }
+    }
+
+    /// Tells a device of its task, if it is connected, and notes that it was told.
+    pub(super) async fn tell(&self, task: &Task) -> Result<(), StoreError> {
+        let device = &task.device;
+        if !self.inner.parts.outbox.is_connected(device) {
+            return Ok(());
+        }
+        let notice = self.notice(task).await?;
+        match self.half_of(device).await?.write_notice(device, self.now().0, &notice) {
+            Ok(message) => self.deliver(task, message).await,
+            Err(error) => {
+                // Refused when the package was made, so this is a bug; the task keeps waiting where people see it.
+                error!(%device, task = task.id.0, %error, "task {} cannot be told: {error}", task.id);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells a device of all its open tasks.
+    pub(super) async fn tell_open_tasks(&self, device: &DeviceId) -> Result<(), StoreError> {
+        for task in self.store().open_tasks(device).await? {
+            if task.state.may_download() {
+                self.tell(&task).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers a device that asked with its task.
+    pub(super) async fn answer(&self, id: &MessageId, task: &Task) -> Result<(), StoreError> {
+        let device = &task.device;
+        let notice = self.notice(task).await?;
+        match self.half_of(device).await?.write_answer(device, id, Some(&notice)) {
+            Ok(message) => self.deliver(task, message).await,
+            Err(error) => {
+                error!(%device, task = task.id.0, %error, "task {} cannot be told: {error}", task.id);
+                self.answer_nothing(device, id).await
+            }
+        }
+    }
+
+    /// Answers a device that asked and has no task.
+    pub(super) async fn answer_nothing(&self, device: &DeviceId, id: &MessageId) -> Result<(), StoreError> {
+        match self.half_of(device).await?.write_answer(device, id, None) {
+            Ok(message) => {
+                self.inner.parts.outbox.deliver(device, message);
+            }
+            Err(error) => error!(%device, %error, "{device} cannot be answered: {error}"),
+        }
+        Ok(())
+    }
+
+    async fn deliver(&self, task: &Task, message: Message) -> Result<(), StoreError> {
+        let device = &task.device;
+        match self.inner.parts.outbox.deliver(device, message) {
+            Delivery::Queued => {
+                metrics::counter!(meters::NOTICES).increment(1);
+                if let Transition::To(next) = task.on_notified(self.now()) {
+                    // Stale means that the device has answered already: what it said stands.
+                    self.store().apply(task, next).await?;
+                }
+            }
+            Delivery::Offline => debug!(%device, "{device} left before it was told of task {}", task.id),
+            Delivery::Full => {
+                debug!(%device, "{device} does not take what it was sent; it will be told again")
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the connected devices of a campaign that has just begun, at a bounded rate. Devices that connect
+    /// meanwhile are told as they connect.
+    pub(super) fn announce(&self, campaign: CampaignId) {
+        self.inner.announcing.send_modify(|announcing| *announcing += 1);
+        let announcing = Announcing(self.clone());
+        tokio::spawn(async move { announcing.0.announce_campaign(campaign).await });
+    }
+
+    async fn announce_campaign(&self, campaign: CampaignId) {
+        if let Err(error) = self.announce_all(campaign).await {
+            error!(campaign = campaign.0, %error, "failed to tell all devices of campaign {campaign}: {error}");
+        }
+    }
+
+    async fn announce_all(&self, campaign: CampaignId) -> Result<(), StoreError> {
+        let burst = (self.inner.parts.options.notices_per_second / BURSTS_PER_SECOND).max(1) as usize;
+        let mut stopping = self.inner.stopping.subscribe();
+        let mut ticks = interval(Duration::from_secs(1) / BURSTS_PER_SECOND);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut after: Option<TaskId> = None;
+        loop {
+            let page = Page { after, limit: CHUNK };
+            let tasks = self.store().tasks(campaign, Some(TaskState::Queued), page).await?;
+            let Some(last) = tasks.last() else { return Ok(()) };
+            after = Some(last.task.id);
+            let connected: Vec<_> = tasks
+                .into_iter()
+                .filter(|known| self.inner.parts.outbox.is_connected(&known.task.device))
+                .collect();
+            for burst in connected.chunks(burst) {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
+                }
+                // Together, so that they share one flush of the disk.
+                for told in join_all(burst.iter().map(|known| self.tell(&known.task))).await {
+                    told?;
+                }
+            }
+        }
+    }
+}
+
+/// Counts a campaign as being announced until it is dropped, whatever ends it.
+struct Announcing(Service);
+
+impl Drop for Announcing {
+    fn drop(&mut self) {
+        self.0.inner.announcing.send_modify(|announcing| *announcing -= 1);
+    }
+}
+
+/// A package as a device sees it. `link` gives the link of each file, from 0.
+pub(super) fn write_notice(package: &Package, link: impl Fn(usize) -> String) -> Notice {
+    let spec = &package.spec;
+    let file = |(index, file): (usize, &otaru_fleet::PackageFile)| File {
+        name: Some(file.name.clone()),
+        size: file.size,
+        digest: file.digest(spec.digest_method),
+        source: Source::Http { url: link(index) },
+    };
+    Notice {
+        version: spec.version.clone(),
+        module: spec.module.clone(),
+        files: spec.files.iter().enumerate().map(file).collect(),
+        delta: false,
+        extra: spec.extra.clone(),
+        signature: None,
+    }
+}

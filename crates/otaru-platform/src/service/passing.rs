@@ -1,0 +1,143 @@
+//! Time passes: tasks that take too long fail, and it is written down when devices were seen.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use otaru_fleet::{Timestamp, Transition};
+use otaru_wire::DeviceId;
+use tokio::{sync::Notify, time::sleep};
+use tracing::error;
+
+use super::Service;
+use crate::store::{Applied, StoreError};
+
+/// Overdue tasks read at a time.
+const CHUNK: u32 = 500;
+/// The longest sleep: the wall clock may be set, and another node may have moved a deadline.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// How long to leave a store alone that does not work.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How long sightings are collected before they are written down together.
+const COLLECT: Duration = Duration::from_secs(2);
+
+/// When devices were seen, not written down yet. As many as there are devices at most.
+#[derive(Default)]
+pub(super) struct Seen {
+    devices: Mutex<HashMap<DeviceId, Timestamp>>,
+    first: Notify,
+}
+
+impl Seen {
+    pub(super) fn note(&self, device: &DeviceId, at: Timestamp) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        if devices.is_empty() {
+            self.first.notify_one();
+        }
+        match devices.get_mut(device) {
+            Some(noted) => *noted = at.max(*noted),
+            None => {
+                devices.insert(device.clone(), at);
+            }
+        }
+    }
+
+    pub(super) fn of(&self, device: &DeviceId) -> Option<Timestamp> {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner).get(device).copied()
+    }
+
+    fn take(&self) -> Vec<(DeviceId, Timestamp)> {
+        std::mem::take(&mut *self.devices.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_iter()
+            .collect()
+    }
+}
+
+impl Service {
+    /// Does what is due as time passes: ends tasks that take too long, writes down when devices were seen. Runs
+    /// until [`Service::stop`], then finishes what was taken and returns.
+    pub async fn run(&self) {
+        tokio::join!(self.keep_deadlines(), self.write_down_seen());
+        self.announced().await;
+        self.inner.lanes.emptied().await;
+        self.flush_seen().await;
+    }
+
+    /// Ends the tasks whose time is up; gives how many. [`Service::run`] calls it when one is due.
+    ///
+    /// # Errors
+    /// The store's. What was ended stays ended.
+    pub async fn end_overdue(&self) -> Result<u64, StoreError> {
+        let mut ended = 0;
+        loop {
+            let now = self.now();
+            let due = self.store().due(now, CHUNK).await?;
+            if due.is_empty() {
+                return Ok(ended);
+            }
+            for task in due {
+                let Transition::To(next) = task.on_timeout(now) else { continue };
+                // Stale means that the device spoke in this very moment; if it is still due, the next round sees.
+                if self.store().apply(&task, next.clone()).await? == Applied::Done {
+                    let mut task = task;
+                    task.apply(next);
+                    self.changed(&task);
+                    ended += 1;
+                }
+            }
+        }
+    }
+
+    async fn keep_deadlines(&self) {
+        let mut stopping = self.inner.stopping.subscribe();
+        loop {
+            let wait = match self.until_next_deadline().await {
+                Ok(wait) => wait,
+                Err(error) => {
+                    error!(%error, "failed to end tasks that take too long: {error}");
+                    TRY_AGAIN_AFTER
+                }
+            };
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = self.inner.deadline_moved.notified() => {}
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            }
+        }
+    }
+
+    /// Ends what is overdue, and says how long nothing else will be.
+    async fn until_next_deadline(&self) -> Result<Duration, StoreError> {
+        self.end_overdue().await?;
+        let next = self.store().next_deadline().await?;
+        Ok(next.map_or(LONGEST_SLEEP, |next| next.since(self.now()).min(LONGEST_SLEEP)))
+    }
+
+    async fn write_down_seen(&self) {
+        let mut stopping = self.inner.stopping.subscribe();
+        loop {
+            tokio::select! {
+                () = self.inner.seen.first.notified() => {}
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            }
+            tokio::select! {
+                () = sleep(COLLECT) => {}
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            }
+            self.flush_seen().await;
+        }
+    }
+
+    async fn flush_seen(&self) {
+        let seen = self.inner.seen.take();
+        if seen.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store().seen(seen).await {
+            // Only a display: the next sighting says it again.
+            error!(%error, "failed to write down when devices were seen: {error}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! A device's report, from its bytes to the Task it changes.
+
+use std::time::Duration;
+
+use otaru_fleet::{Task, TaskState, Transition};
+use otaru_wire::{DeviceId, MessageId, Module, Report, Step, Version, mqtt::Message};
+use tracing::{debug, error, info, warn};
+
+use super::{Service, meters};
+use crate::{
+    gateway::Admitted,
+    store::{Applied, StoreError},
+};
+
+/// How often a report is tried while the store does not work, and how long in between. The device is not read from
+/// meanwhile, so a full disk that is noticed within ten minutes loses nothing.
+const TRIES: u32 = 600;
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// A task that changes this often between read and write is not going to hold still.
+const DECISIONS: u32 = 16;
+
+impl Service {
+    /// Understands a message and does what it asks. A message that cannot be understood changes nothing.
+    pub(super) async fn take(&self, from: &Admitted, message: &Message) {
+        let device = &from.device;
+        let uplink = match from.dialect.read_report(&message.topic, &message.payload) {
+            Ok(uplink) => uplink,
+            Err(error) => {
+                metrics::counter!(meters::REPORTS_MALFORMED).increment(1);
+                warn!(%device, topic = message.topic, %error, "{device} sent what cannot be understood: {error}");
+                return;
+            }
+        };
+        if uplink.device != *device {
+            metrics::counter!(meters::REPORTS_MALFORMED).increment(1);
+            warn!(%device, topic = message.topic, "{device} spoke for {}, which it may not", uplink.device);
+            return;
+        }
+        self.inner.seen.note(device, self.now());
+        let mut stopping = self.inner.stopping.subscribe();
+        for _ in 0..TRIES {
+            let Err(error) = self.act(device, &uplink.id, &uplink.report).await else { return };
+            if !matches!(error, StoreError::Full | StoreError::Broken(_)) {
+                warn!(%device, %error, "a report of {device} was passed over: {error}");
+                return;
+            }
+            error!(%device, %error, "failed to write down a report of {device}, it will be tried again: {error}");
+            tokio::select! {
+                () = tokio::time::sleep(TRY_AGAIN_AFTER) => {}
+                _ = stopping.wait_for(|stopping| *stopping) => break,
+            }
+        }
+        metrics::counter!(meters::REPORTS_LOST).increment(1);
+        error!(%device, topic = message.topic, "a report of {device} was given up");
+    }
+
+    async fn act(&self, device: &DeviceId, id: &MessageId, report: &Report) -> Result<(), StoreError> {
+        let kind = match report {
+            Report::Version { .. } => "version",
+            Report::Progress { .. } => "progress",
+            Report::Query { .. } => "query",
+        };
+        metrics::counter!(meters::REPORTS, "kind" => kind).increment(1);
+        match report {
+            Report::Version { module, version } => self.version_reported(device, module, version).await,
+            Report::Progress { module, step, description } => {
+                self.progress_reported(device, module, *step, description).await
+            }
+            Report::Query { module } => self.asked(device, id, module).await,
+        }
+    }
+
+    /// Success, failure, or one more notice for a device that still runs the old version.
+    async fn version_reported(
+        &self,
+        device: &DeviceId,
+        module: &Module,
+        version: &Version,
+    ) -> Result<(), StoreError> {
+        for _ in 0..DECISIONS {
+            let now = self.now();
+            let task = self.open_task(device, module).await?;
+            let decision = task.clone().and_then(|task| match task.on_version(module, version, now) {
+                Transition::To(next) => Some((task, next)),
+                Transition::Keep(_) => None,
+            });
+            let after = decision.clone().map(|(task, next)| after(task, next));
+            if self.store().reported(device, module, version, decision, now).await? == Applied::Stale {
+                continue;
+            }
+            if let Some(task) = &after {
+                self.changed(task);
+            }
+            if let Some(task) = after.or(task).filter(|task| task.state.may_download()) {
+                self.tell(&task).await?;
+            }
+            return Ok(());
+        }
+        Err(StoreError::Conflict("the task would not hold still"))
+    }
+
+    async fn progress_reported(
+        &self,
+        device: &DeviceId,
+        module: &Module,
+        step: Step,
+        description: &str,
+    ) -> Result<(), StoreError> {
+        for _ in 0..DECISIONS {
+            let Some(task) = self.open_task(device, module).await? else {
+                debug!(%device, ?step, "{device} reported progress of module {module}, which has no open task");
+                return Ok(());
+            };
+            let next = match task.on_progress(step, description, self.now()) {
+                Transition::To(next) => next,
+                Transition::Keep(why) => {
+                    debug!(%device, ?step, ?why, "progress of {device} changes nothing");
+                    return Ok(());
+                }
+            };
+            if self.store().apply(&task, next.clone()).await? == Applied::Done {
+                self.changed(&after(task, next));
+                return Ok(());
+            }
+        }
+        Err(StoreError::Conflict("the task would not hold still"))
+    }
+
+    /// The device asks for its task, or for fresh links.
+    async fn asked(&self, device: &DeviceId, id: &MessageId, module: &Module) -> Result<(), StoreError> {
+        let task = self.open_task(device, module).await?.filter(|task| task.state.may_download());
+        match task {
+            Some(task) => self.answer(id, &task).await,
+            None => self.answer_nothing(device, id).await,
+        }
+    }
+
+    async fn open_task(&self, device: &DeviceId, module: &Module) -> Result<Option<Task>, StoreError> {
+        let tasks = self.store().open_tasks(device).await?;
+        Ok(tasks.into_iter().find(|task| task.module == *module))
+    }
+
+    /// Everyone who should know that a task changed hears of it.
+    pub(super) fn changed(&self, task: &Task) {
+        if task.state == TaskState::InProgress {
+            self.inner.deadline_moved.notify_one();
+        }
+        if !task.state.is_end() {
+            return;
+        }
+        self.inner.grants.close(task.id);
+        metrics::counter!(meters::TASKS_ENDED, "state" => task.state.as_str()).increment(1);
+        let (device, version) = (&task.device, &task.version);
+        match &task.reason {
+            None => info!(%device, task = task.id.0, "{device} runs {version}: task {} succeeded", task.id),
+            Some(reason) => {
+                info!(%device, task = task.id.0, "task {} of {device} is {}: {reason}", task.id, task.state);
+            }
+        }
+    }
+}
+
+fn after(mut task: Task, next: otaru_fleet::Next) -> Task {
+    task.apply(next);
+    task
+}
