@@ -9,6 +9,8 @@ mod client;
 mod frame;
 mod packet;
 mod server;
+#[cfg(test)]
+mod tests;
 mod topic;
 mod violation;
 mod write;
