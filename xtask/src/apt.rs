@@ -16,7 +16,8 @@ pub(crate) struct Program {
 }
 
 /// What the tests call, besides Rust, gcc and git.
-pub(crate) const PROGRAMS: [Program; 3] = [
+pub(crate) const PROGRAMS: [Program; 4] = [
+    Program { name: "curl", package: "curl" },
     Program { name: "mosquitto", package: "mosquitto" },
     Program { name: "mosquitto_pub", package: "mosquitto-clients" },
     Program { name: "mosquitto_sub", package: "mosquitto-clients" },

@@ -46,20 +46,20 @@ pub(super) struct Downloads {
 }
 
 /// Why a download is refused. Each is answered with an empty body.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Refusal {
-    Link(LinkError),
-    Grant(GrantError),
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error(transparent)]
+    Grant(#[from] GrantError),
     /// The platform promised a file that it cannot read. Its own fault, so the link stays good.
-    File(OpenError),
+    #[error(transparent)]
+    File(#[from] OpenError),
     /// As above: the file on the disk is not the one that was taken.
-    Damaged {
-        size: u64,
-        found: u64,
-    },
-    Unsatisfiable {
-        size: u64,
-    },
+    #[error("file {id} has {found} bytes on the disk; it was taken with {size}")]
+    Damaged { id: FileId, size: u64, found: u64 },
+    #[error("the range asked for lies past the file's {size} bytes")]
+    Unsatisfiable { size: u64 },
 }
 
 /// `GET` or `HEAD` of a link.
@@ -75,10 +75,10 @@ impl Downloads {
             .links
             .read(uri.path(), uri.query().unwrap_or(""), (self.clock)().0)
             .map_err(Refusal::Link)?;
-        let served = self.grants.served(&grant).await.map_err(Refusal::Grant)?;
-        let file = self.files.open(served.id).await.map_err(Refusal::File)?;
+        let served = self.grants.served(&grant).await?;
+        let file = self.files.open(served.id).await?;
         if file.size() != served.size {
-            return Err(Refusal::Damaged { size: served.size, found: file.size() });
+            return Err(Refusal::Damaged { id: served.id, size: served.size, found: file.size() });
         }
         let etag = etag(served.id);
         // RFC 9110 §14.2: a range means something for GET only.
@@ -157,9 +157,9 @@ impl Refusal {
             Refusal::Unsatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
         };
         if status.is_server_error() {
-            tracing::error!(path, reason = ?self, "failed to serve a download");
+            tracing::error!(path, reason = %self, detail = ?self, "failed to serve a download");
         } else {
-            tracing::debug!(path, reason = ?self, "a download is refused");
+            tracing::debug!(path, reason = %self, "a download is refused");
         }
         let mut response = status.into_response();
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));

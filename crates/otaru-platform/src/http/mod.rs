@@ -1,5 +1,4 @@
 //! HTTP: downloads for devices, `/api/v1` for operators, `/healthz`, `/metrics`.
-#![allow(dead_code, unused_imports)] // until `start` uses them
 
 mod api;
 mod download;
