@@ -39,7 +39,9 @@ pub struct Policy {
     pub retry_first: Duration,
     /// The longest such pause. Default: 5 min.
     pub retry_longest: Duration,
-    /// Failed fetches in a row, without a byte stored between, after which the Task fails. Default: 20.
+    /// Failed fetches in a row, without a byte stored between, after which the Task fails. A connection that breaks
+    /// while the platform's session is down as well does not count: a device without a network is interrupted, and
+    /// goes on when it has one. Default: 20.
     pub retry_attempts: u32,
     /// Fresh links asked for in a row, without a byte stored between, before the Task fails. Default: 5.
     pub link_attempts: u32,

@@ -42,9 +42,12 @@ const ALL: [Timer; 10] = [
 
 /// When each timer ends, if it runs.
 #[derive(Debug, Default)]
-pub(crate) struct Timers([Option<Instant>; ALL.len()]);
+pub(crate) struct Timers([Option<Instant>; Timers::COUNT]);
 
 impl Timers {
+    /// How many there are.
+    pub(crate) const COUNT: usize = ALL.len();
+
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
         if let Some(slot) = self.0.get_mut(timer as usize) {
             *slot = Some(at);

@@ -13,7 +13,7 @@ use crate::{
     ledger::{Kind, Standing},
     record::{MAX_EXTRA_BYTES, MAX_NAME_BYTES},
     state::{State, ignore, started, summary},
-    timers::Timer,
+    timers::{Timer, Timers},
 };
 
 /// What an updater is built with.
@@ -69,8 +69,11 @@ impl Updater {
             return Err(Error::NotBooted);
         }
         if matches!(input, Input::Timer) {
-            while let Some(timer) = self.cx.timers.take_ended(now) {
-                self.timer(timer);
+            // Each at most once: a policy with a pause of zero must not keep the caller here.
+            for _ in 0..Timers::COUNT {
+                if let Some(timer) = self.cx.timers.take_ended(now) {
+                    self.timer(timer);
+                }
             }
             return Ok(());
         }

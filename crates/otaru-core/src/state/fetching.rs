@@ -43,8 +43,13 @@ pub(crate) struct Fetching {
     /// The bytes before `taken` come from before a power cut.
     resumed: bool,
     pace: Pace,
+    /// Tries that failed since a byte was stored.
     retries: u32,
+    /// The same, while neither server nor platform could be heard.
+    without_network: u32,
+    /// Fresh links asked for since a byte was stored.
     links: u32,
+    /// Whole files sent instead of their ends, since a byte was stored.
     ignored_ranges: u32,
 }
 
@@ -123,6 +128,7 @@ impl Fetching {
             resumed: false,
             pace,
             retries: 0,
+            without_network: 0,
             links: 0,
             ignored_ranges: 0,
             wanted,
@@ -151,18 +157,18 @@ impl Fetching {
                 Phase::Saving(Next::FreshLink) => self.ask_for_link(cx),
                 _ => State::Fetching(self),
             },
-            Cue::Timer(Timer::Stall) => self.retry(cx, "the server went silent".into()),
+            Cue::Timer(Timer::Stall) => self.retry_broken(cx, "the server went silent".into()),
             Cue::Timer(Timer::Retry) => match self.phase {
                 Phase::Pausing(Next::Fetch) => self.request(cx, true),
                 Phase::Pausing(Next::FreshLink) => self.query_link(cx),
                 _ => State::Fetching(self),
             },
-            Cue::Timer(Timer::Link) => self.ask_for_link(cx),
+            Cue::Timer(Timer::Link) => self.on_link_timeout(cx),
             Cue::Timer(Timer::Answer) => self.fail(cx, Failure::Write, "the slot does not answer".into()),
             Cue::SaveFailed(error) => {
                 self.fail(cx, Failure::Write, format!("the record cannot be saved: {error}"))
             }
-            Cue::Connected if matches!(self.phase, Phase::AwaitingLink) => self.query_link(cx),
+            Cue::Connected => self.on_connected(cx),
             Cue::NoTask if matches!(self.phase, Phase::AwaitingLink) => {
                 drop_task(cx, "the platform took it back");
                 Idle::enter(cx)
@@ -221,7 +227,7 @@ impl Fetching {
         if u32::from(self.task.restarts) >= cx.policy().restart_attempts {
             return self.fail(cx, Failure::Download, reason);
         }
-        self.task.restarts += 1;
+        self.task.restarts = self.task.restarts.saturating_add(1);
         self.start_over(cx, reason, Next::FreshLink)
     }
 
@@ -246,13 +252,41 @@ impl Fetching {
         cx.timers.clear(Timer::Stall);
     }
 
+    /// The platform is there: what only waited for it, or for any network, goes on.
+    fn on_connected(mut self, cx: &mut Context) -> State {
+        match self.phase {
+            Phase::AwaitingLink => self.query_link(cx),
+            Phase::Pausing(Next::Fetch) if self.without_network > 0 => {
+                self.without_network = 0;
+                cx.timers.clear(Timer::Retry);
+                self.request(cx, true)
+            }
+            _ => State::Fetching(self),
+        }
+    }
+
+    /// The server cannot be heard. While the platform cannot be heard either, the device has no network: its Task
+    /// is interrupted, not failing, and the try does not count.
+    fn retry_broken(mut self, cx: &mut Context, reason: String) -> State {
+        if cx.connected {
+            return self.retry(cx, reason);
+        }
+        self.break_off(cx);
+        self.without_network = self.without_network.saturating_add(1);
+        self.pause(cx, reason)
+    }
+
     fn retry(mut self, cx: &mut Context, reason: String) -> State {
         self.break_off(cx);
         self.retries += 1;
         if self.retries > cx.policy().retry_attempts {
             return self.fail(cx, Failure::Download, reason);
         }
-        let pause = cx.pause(self.retries);
+        self.pause(cx, reason)
+    }
+
+    fn pause(mut self, cx: &mut Context, reason: String) -> State {
+        let pause = cx.pause(self.retries.saturating_add(self.without_network));
         cx.event(Event::Retrying { reason, after_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) });
         cx.start_timer(Timer::Retry, pause);
         self.phase = Phase::Pausing(Next::Fetch);

@@ -39,6 +39,9 @@ pub(super) fn judge(head: &Head, asked: &Asked<'_>) -> Judgement {
         206 => part(head, asked),
         200 => whole(head, asked),
         status @ (401 | 403 | 404 | 410) => Judgement::LinkRefused { status },
+        416 if other_total(head, asked) => {
+            Judgement::Changed { reason: "the file is shorter than offered".into() }
+        }
         status => Judgement::Unusable { reason: format!("the server answered with status {status}") },
     }
 }
@@ -77,6 +80,15 @@ fn whole(head: &Head, asked: &Asked<'_>) -> Judgement {
         Some(_) => Judgement::RangeIgnored,
         None => Judgement::Unusable { reason: "the server does not tell the content length".into() },
     }
+}
+
+/// `bytes */5` beside status 416: how long the file really is.
+fn other_total(head: &Head, asked: &Asked<'_>) -> bool {
+    let total = head
+        .content_range
+        .as_deref()
+        .and_then(|text| text.trim().strip_prefix("bytes")?.trim().strip_prefix("*/"));
+    total.and_then(number).is_some_and(|total| total != asked.size)
 }
 
 fn other_etag(head: &Head, asked: &Asked<'_>) -> Option<String> {
@@ -157,6 +169,15 @@ mod tests {
         assert_eq!(judge(&whole_head(Some(100), None), &asked(1, None)), Judgement::RangeIgnored);
         assert!(matches!(judge(&whole_head(Some(99), None), &asked(0, None)), Judgement::Changed { .. }));
         assert!(matches!(judge(&whole_head(None, None), &asked(0, None)), Judgement::Unusable { .. }));
+    }
+
+    #[test]
+    fn a_range_past_the_end_of_a_shorter_file_means_another_file() {
+        let head =
+            |total: &str| Head { status: 416, content_range: Some(total.to_string()), ..Head::default() };
+        assert!(matches!(judge(&head("bytes */30"), &asked(40, None)), Judgement::Changed { .. }));
+        assert!(matches!(judge(&head("bytes */100"), &asked(40, None)), Judgement::Unusable { .. }));
+        assert!(matches!(judge(&head("bytes */"), &asked(40, None)), Judgement::Unusable { .. }));
     }
 
     #[test]

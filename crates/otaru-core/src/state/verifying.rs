@@ -127,7 +127,7 @@ impl Verifying {
         if u32::from(self.task.digest_retries) >= cx.policy().digest_attempts {
             return self.fail(cx, Failure::Digest, &reason);
         }
-        self.task.digest_retries += 1;
+        self.task.digest_retries = self.task.digest_retries.saturating_add(1);
         self.task.stage = Stage::Fetching;
         self.task.running = None;
         if let Some(complete) = self.task.complete.get_mut(self.file) {

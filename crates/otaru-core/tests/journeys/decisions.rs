@@ -259,6 +259,22 @@ fn progress_is_told_at_the_policys_distances() {
 }
 
 #[test]
+fn a_resumed_download_is_not_reported_as_begun_again() {
+    let policy = Policy { report_interval: Duration::ZERO, checkpoint_bytes: 500, ..Policy::default() };
+    let mut world = World::with(policy);
+    world.offer(&package());
+    world.server.faults = [Fault::Stalls(2_000)].into();
+    world.boot();
+    world.run_until_event(|event| matches!(event, Event::Retrying { .. }));
+    world.boot();
+    world.run();
+    world.assert_updated(&package());
+    let steps = world.platform.steps();
+    assert!(steps.is_sorted() && steps.iter().filter(|step| **step == 0).count() == 1, "{steps:?}");
+    assert_eq!(world.count(|event| matches!(event, Event::Fetching { resumed: true, offset: 1.., .. })), 1);
+}
+
+#[test]
 fn every_version_is_told_at_every_connect() {
     let mut world = World::new();
     world.boot();

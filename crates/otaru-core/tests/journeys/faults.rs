@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use otaru_core::{Event, HealthVerdict, Policy};
+use otaru_core::{Event, HealthVerdict, Input, Policy};
 use otaru_wire::{ByteRange, DigestMethod};
 
 use crate::world::{
@@ -209,6 +209,43 @@ fn a_server_that_goes_silent_counts_as_broken() {
     assert_eq!(starts(&world), [0, 700, 700]);
     let waited = world.server.requests[1].at - world.server.requests[0].at;
     assert!(waited >= 30_000, "{waited} ms");
+}
+
+#[test]
+fn a_device_without_a_network_is_interrupted_not_failed() {
+    let mut world = world(&package());
+    world.server.faults = [Fault::Breaks(2_000)].into();
+    world.boot();
+    world.run_until_event(|event| matches!(event, Event::Retrying { .. }));
+    world.give(Input::Disconnected);
+    world.server.always = Some(Fault::Breaks(0));
+    let hours = world.now + 6 * 3_600_000;
+    world.run_until(|world| world.now > hours);
+    assert!(world.has_task() && world.server.requests.len() < 120, "{} tries", world.server.requests.len());
+    world.server.always = None;
+    let (now, requests) = (world.now, world.server.requests.len());
+    world.give(Input::Connected);
+    world.run_until(|world| world.server.requests.len() > requests);
+    assert_eq!(world.now, now, "it goes on at once");
+    world.run();
+    world.assert_updated(&package());
+    assert_eq!((world.stored, world.platform.failures().len()), (SIZE as u64, 0));
+}
+
+#[test]
+fn a_link_that_expires_while_the_platform_is_away_is_exchanged_when_it_is_back() {
+    let mut world = world(&package());
+    world.server.faults = [Fault::Breaks(2_000)].into();
+    world.boot();
+    world.run_until_event(|event| matches!(event, Event::Retrying { .. }));
+    world.give(Input::Disconnected);
+    world.server.oldest_link = world.platform.links + 1;
+    world.run();
+    assert!(world.has_task() && world.platform.queries() == 0);
+    world.give(Input::Connected);
+    world.run();
+    world.assert_updated(&package());
+    assert_eq!(world.stored, SIZE as u64);
 }
 
 #[test]

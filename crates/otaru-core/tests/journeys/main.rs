@@ -1,5 +1,7 @@
 //! Whole upgrades on a virtual clock: clean ones, with power cuts, with faults, with people in between.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // clippy exempts #[test] functions only
+
 mod clean;
 mod cuts;
 mod decisions;

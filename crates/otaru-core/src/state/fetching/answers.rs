@@ -68,7 +68,10 @@ impl Fetching {
         let len = bytes.len() as u64;
         let until = self.taken.saturating_add(len);
         if until > end {
-            return self.fetch_over(cx, "the server sent more bytes than it announced".into());
+            if self.taken < self.wanted.size {
+                return self.retry(cx, "the server sent more bytes than it announced".into());
+            }
+            return self.fetch_over(cx, "the server sent more bytes than the file has".into());
         }
         self.hasher.update(&bytes);
         cx.ask(Kind::Stored, Output::Store { file: self.file, offset: self.taken, bytes });
@@ -106,7 +109,7 @@ impl Fetching {
     /// No more bytes will come of this fetch: either all are here, or what came is kept and the rest tried again.
     fn fetch_over(mut self, cx: &mut Context, reason: String) -> State {
         if self.taken < self.wanted.size {
-            return self.retry(cx, reason);
+            return self.retry_broken(cx, reason);
         }
         self.break_off(cx);
         self.drain(cx)
@@ -129,7 +132,7 @@ impl Fetching {
             return self.fail(cx, Failure::Write, format!("the slot stored up to {end}, not to {expected}"));
         }
         self.stored = end;
-        (self.retries, self.links, self.ignored_ranges) = (0, 0, 0);
+        (self.retries, self.without_network, self.links, self.ignored_ranges) = (0, 0, 0, 0);
         if let Some(hasher) = hasher {
             self.task.running = Some(Running { offset: end, hash: hasher.save(), etag: self.etag.clone() });
             cx.keep_task(Some(&self.task));
@@ -169,7 +172,7 @@ impl Fetching {
         if u32::from(self.task.digest_retries) >= cx.policy().digest_attempts {
             return self.fail(cx, Failure::Digest, reason);
         }
-        self.task.digest_retries += 1;
+        self.task.digest_retries = self.task.digest_retries.saturating_add(1);
         self.start_over(cx, reason, Next::Fetch)
     }
 }

@@ -21,6 +21,11 @@ impl Fetching {
         State::Fetching(self)
     }
 
+    /// No answer came. Without a session none can come, and that is not the link's fault.
+    pub(super) fn on_link_timeout(self, cx: &mut Context) -> State {
+        if cx.connected { self.ask_for_link(cx) } else { State::Fetching(self) }
+    }
+
     /// Without a session nothing is lost and nothing counted: the question is put again when there is one.
     pub(super) fn query_link(mut self, cx: &mut Context) -> State {
         cx.timers.clear(Timer::Retry);
@@ -35,10 +40,8 @@ impl Fetching {
     /// Fresh links for the Task in hand. A download that runs goes on undisturbed.
     pub(super) fn on_links(mut self, cx: &mut Context, notice: Notice) -> State {
         let changed = self.task.notice != notice;
+        // The Record gets them with its next save: a platform that pushes often must not wear out the flash.
         self.task.refresh_links(notice);
-        if changed {
-            cx.keep_task(Some(&self.task));
-        }
         let awaited = match self.phase {
             Phase::AwaitingLink => true,
             // The platform may push what it has before it is asked; the old link again would be refused again.

@@ -4,7 +4,7 @@ pub(crate) mod disk;
 pub(crate) mod platform;
 pub(crate) mod server;
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
 use otaru_core::{Event, HealthVerdict, Input, Output, Policy, Updater, UpdaterOptions};
 use otaru_wire::{ByteRange, Instant, Module, Version, dialect::aliyun};
@@ -275,10 +275,6 @@ impl World {
 
     pub(crate) fn handle(&mut self, input: Input) -> Result<(), otaru_core::Error> {
         self.updater.handle(Instant(self.now), input)
-    }
-
-    pub(crate) fn advance(&mut self, by: Duration) {
-        self.now += u64::try_from(by.as_millis()).unwrap();
     }
 
     pub(crate) fn count(&self, like: impl Fn(&Event) -> bool) -> usize {
