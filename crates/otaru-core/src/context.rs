@@ -8,7 +8,7 @@ use otaru_wire::{ByteRange, Failure, Instant, Module, Notice, Report, Step, Vers
 use crate::{
     Event, Output, Policy, Record, RequestId, SlotError, UpdaterOptions,
     ledger::{Kind, Ledger},
-    record::{FailedOffer, MAX_DESCRIPTION_BYTES, Owed, Task, clip, fingerprint},
+    record::{FailedOffer, MAX_DESCRIPTION_BYTES, MAX_OWED, Owed, Task, clip, fingerprint},
     retry::Spread,
     timers::{Timer, Timers},
 };
@@ -307,6 +307,7 @@ impl Context {
             self.publish_failure(owed);
         } else {
             self.record.owed.retain(|older| older.module != owed.module);
+            self.record.owed.truncate(MAX_OWED - 1);
             self.record.owed.push(owed);
             self.save();
         }

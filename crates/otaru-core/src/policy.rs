@@ -25,6 +25,9 @@ pub struct Policy {
     pub range_bytes: Option<u64>,
     /// Largest package accepted, all files together, in bytes. Default: none; a slot refuses what it cannot hold.
     pub max_package_bytes: Option<u64>,
+    /// Take packages that are differences against the running version: true only if the slot applies them, for
+    /// a difference booted as if it were an image would be the end of the device. Default: false, they are refused.
+    pub accept_delta: bool,
     /// Bytes stored between two saves of the Record: what a power cut can cost. Default: 256 KiB.
     pub checkpoint_bytes: u64,
     /// Bytes per read when the slot is read back for verification. Default: 64 KiB.
@@ -72,6 +75,7 @@ impl Default for Policy {
             ask_before_activate: false,
             range_bytes: None,
             max_package_bytes: None,
+            accept_delta: false,
             checkpoint_bytes: 256 * 1024,
             read_back_bytes: 64 * 1024,
             report_percent: 5,

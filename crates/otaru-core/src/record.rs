@@ -153,6 +153,9 @@ pub(crate) const MAX_DESCRIPTION_BYTES: usize = 128;
 /// own limit is 4096 and a few tags (aliyun-link-sdk-v4 §2.3).
 pub(crate) const MAX_EXTRA_BYTES: usize = 16 * 1024;
 
+/// The most failures kept to be reported: one for each module, and no device has so many.
+pub(crate) const MAX_OWED: usize = 32;
+
 /// The longest file name accepted, in bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 1024;
 

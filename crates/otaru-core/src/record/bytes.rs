@@ -345,6 +345,33 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_record_keeps_its_bound_and_a_usual_one_is_small() {
+        let mut record = sample();
+        let task = record.task.as_mut().unwrap();
+        task.running = None;
+        task.complete = vec![true; MAX_FILES];
+        task.notice.extra = Some("x".repeat(super::super::MAX_EXTRA_BYTES));
+        task.notice.signature = task.notice.extra.clone();
+        let file = File {
+            name: Some("n".repeat(super::super::MAX_NAME_BYTES)),
+            size: u64::MAX,
+            digest: Digest::Sha256([8; 32]),
+            source: Source::Http { url: "u".repeat(otaru_wire::MAX_URL_BYTES) },
+        };
+        task.notice.files = vec![file; MAX_FILES];
+        let owed = Owed {
+            module: Module::new("m".repeat(64)).unwrap(),
+            failure: Failure::Write,
+            description: "d".repeat(MAX_DESCRIPTION_BYTES),
+        };
+        record.owed = vec![owed; super::super::MAX_OWED];
+        let bytes = write(&record);
+        assert!(bytes.len() <= Record::MAX_BYTES, "{} bytes", bytes.len());
+        assert_eq!(read(&bytes), Ok(record));
+        assert!(write(&sample()).len() < 600);
+    }
+
+    #[test]
     fn a_newer_record_says_so() {
         assert_eq!(read(&[2, 0, 9, 9, 9]), Err(RecordError::Newer(2)));
     }

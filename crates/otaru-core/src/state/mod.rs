@@ -85,6 +85,8 @@ pub(crate) fn suits(cx: &mut Context, notice: &Notice) -> bool {
     let total = notice.total_size();
     let (failure, reason) = if notice.files.iter().any(|file| matches!(file.source, Source::Mqtt { .. })) {
         (Failure::Download, "refused: files over MQTT are not supported".to_string())
+    } else if notice.delta && !cx.policy().accept_delta {
+        (Failure::Upgrade, "refused: this device takes no differences, only whole images".to_string())
     } else if let Some(max) = cx.policy().max_package_bytes.filter(|max| total > *max) {
         (Failure::Upgrade, alloc::format!("refused: the package has {total} bytes, allowed are {max}"))
     } else {

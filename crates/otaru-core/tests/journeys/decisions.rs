@@ -208,9 +208,17 @@ fn offers_that_this_device_cannot_take_are_refused_with_a_report() {
     let push = world.platform.push_notice(&notice);
     world.give(push);
     world.run();
+    world.platform.open.push(package());
+    let mut notice = world.platform.notice(&package());
+    notice.delta = true;
+    let push = world.platform.push_notice(&notice);
+    world.give(push);
+    world.run();
     let failures = world.platform.failures();
+    let wanted = [(-1, "5000 bytes"), (-2, "MQTT"), (-1, "whole images")];
+    assert_eq!(failures.len(), 3, "{failures:?}");
     assert!(
-        matches!(&failures[..], [(-1, size), (-2, mqtt)] if size.contains("5000") && mqtt.contains("MQTT"))
+        failures.iter().zip(wanted).all(|((step, why), (code, text))| *step == code && why.contains(text))
     );
     assert!(world.server.requests.is_empty() && !world.has_task());
 }
