@@ -31,7 +31,11 @@ pub(super) async fn admit<I: Ingest>(
 ) -> Option<Connection<I>> {
     // Answers are small and written at once; a socket without this option works too.
     let _ = socket.set_nodelay(true);
-    let (connect, rest) = match timeout(gateway.options.connect_timeout, first_packet(&socket)).await {
+    let arrived = tokio::select! {
+        arrived = timeout(gateway.options.connect_timeout, first_packet(&socket)) => arrived,
+        _ = gateway.stopping.acquire() => return None,
+    };
+    let (connect, rest) = match arrived {
         Ok(Ok(Some(Arrival::Connect(connect, rest)))) => (connect, rest),
         Ok(Ok(Some(Arrival::Refused(answer, why)))) => {
             debug!(%peer, why, "refused before login");

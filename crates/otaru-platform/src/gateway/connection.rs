@@ -10,14 +10,15 @@ use std::{
 
 use otaru_wire::{
     Instant,
-    mqtt::{Flow, Handler, Message, Qos, SendError, Server, Taken},
+    mqtt::{Flow, Message, Qos, Server},
 };
 use tokio::{io::Interest, net::TcpStream};
 use tracing::{debug, error, info, warn};
 
 use super::{
-    Admitted, Ingest, Verdict, admission,
+    Ingest, admission,
     listener::Gateway,
+    rules::Rules,
     sessions::{Handle, Leave},
 };
 
@@ -49,7 +50,7 @@ pub(super) struct Seat<I: Ingest> {
 impl<I: Ingest> Seat<I> {
     pub(super) fn take(gateway: &Arc<Gateway<I>>, handle: Arc<Handle>) -> Self {
         gateway.sessions.enter(Arc::clone(&handle));
-        if gateway.logins.is_closed() {
+        if gateway.stopping.is_closed() {
             // The gateway has begun to stop since the login was checked.
             gateway.sessions.stop();
         }
@@ -76,6 +77,8 @@ pub(super) struct Connection<I: Ingest> {
     flowed: Instant,
     /// Bytes behind a message that ingest had no room for, or behind the CONNECT.
     unread: Vec<u8>,
+    /// There may be more to read, but others have their turn first.
+    has_more: bool,
     /// Has this device published on a foreign topic? Logged once for a connection, counted each time.
     has_strayed: bool,
 }
@@ -89,7 +92,16 @@ impl<I: Ingest> Connection<I> {
         unread: Vec<u8>,
     ) -> Self {
         let flowed = seat.gateway.clock.now();
-        Self { socket, session: Box::new(session), seat, unsent: connack, flowed, unread, has_strayed: false }
+        Self {
+            socket,
+            session: Box::new(session),
+            seat,
+            unsent: connack,
+            flowed,
+            unread,
+            has_more: false,
+            has_strayed: false,
+        }
     }
 }
 
@@ -162,6 +174,10 @@ impl<I: Ingest> Connection<I> {
                 let (ingest, handle) = (Arc::clone(&gateway.ingest), Arc::clone(&handle));
                 room = Some(Box::pin(async move { ingest.ready(&handle.admitted.device).await }));
             }
+            if self.has_more {
+                tokio::task::yield_now().await;
+                continue;
+            }
             match &mut room {
                 Some(has_room) => tokio::select! {
                     () = has_room => room = None,
@@ -209,24 +225,27 @@ impl<I: Ingest> Connection<I> {
         self.flush(gateway, out)?;
         if read {
             self.catch_up(gateway, out)?;
-            for _ in 0..READS_IN_A_ROW {
-                if self.session.is_busy() {
-                    break;
-                }
-                let came = match self.socket.try_read(input) {
-                    Ok(0) => return Err(End::Gone),
-                    Ok(came) => came,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(_) => return Err(End::Gone),
-                };
-                self.feed(gateway, input.get(..came).unwrap_or_default(), out)?;
-                if came < input.len() {
-                    break;
-                }
-            }
+            self.has_more = self.read(gateway, input, out)?;
         }
         self.send_outbox(gateway, out)?;
         self.flush(gateway, out)
+    }
+
+    /// Reads until the socket has no more; true if it may have.
+    fn read(&mut self, gateway: &Gateway<I>, input: &mut [u8], out: &mut Vec<u8>) -> Result<bool, End> {
+        for _ in 0..READS_IN_A_ROW {
+            if self.session.is_busy() {
+                return Ok(false);
+            }
+            let came = match self.socket.try_read(input) {
+                Ok(0) => return Err(End::Gone),
+                Ok(came) => came,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(_) => return Err(End::Gone),
+            };
+            self.feed(gateway, input.get(..came).unwrap_or_default(), out)?;
+        }
+        Ok(true)
     }
 
     /// Offers again what ingest had no room for, then reads what came behind it.
@@ -269,7 +288,7 @@ impl<I: Ingest> Connection<I> {
             let Some(message) = handle.pop(fits) else { break };
             match self.session.send(&message, out) {
                 Ok(()) => gateway.meters.delivered.increment(1),
-                Err(problem @ (SendError::TooLarge | SendError::Topic | SendError::Window)) => {
+                Err(problem) => {
                     let (device, topic) = (&handle.admitted.device, &message.topic);
                     warn!(%device, topic, %problem, "cannot be told this message");
                     metrics::counter!("otaru_mqtt_undeliverable").increment(1);
@@ -341,47 +360,5 @@ impl End {
             Self::Overflow => "overflow",
             Self::Panicked => "panicked",
         }
-    }
-}
-
-/// The topic rules of one device, and the way to ingest.
-struct Rules<'a, I> {
-    ingest: &'a I,
-    received: &'a metrics::Counter,
-    admitted: &'a Admitted,
-    has_strayed: &'a mut bool,
-}
-
-impl<'a, I: Ingest> Rules<'a, I> {
-    fn new(gateway: &'a Gateway<I>, admitted: &'a Admitted, has_strayed: &'a mut bool) -> Self {
-        Self { ingest: &gateway.ingest, received: &gateway.meters.received, admitted, has_strayed }
-    }
-}
-
-impl<I: Ingest> Handler for Rules<'_, I> {
-    fn message(&mut self, message: Message) -> Taken {
-        let device = &self.admitted.device;
-        if !self.admitted.dialect.may_publish(device, &message.topic) {
-            metrics::counter!("otaru_mqtt_foreign_publish").increment(1);
-            if !std::mem::replace(self.has_strayed, true) {
-                warn!(%device, topic = ?message.topic, "dropped a message on a topic that is not the device's");
-            }
-            return Taken::NotAllowed;
-        }
-        self.received.increment(1);
-        match self.ingest.published(self.admitted, message.clone()) {
-            Verdict::Accepted => Taken::Accepted,
-            Verdict::Busy => Taken::Busy(message),
-        }
-    }
-
-    fn may_subscribe(&mut self, filter: &str) -> bool {
-        let device = &self.admitted.device;
-        let may = self.admitted.dialect.may_subscribe(device, filter);
-        if !may {
-            debug!(%device, filter, "refused a subscription that is not the device's");
-            metrics::counter!("otaru_mqtt_foreign_subscribe").increment(1);
-        }
-        may
     }
 }

@@ -29,6 +29,7 @@ pub async fn serve<I: Ingest>(
     let strangers = Arc::new(Semaphore::new(options.max_strangers));
     let gateway = Arc::new(Gateway {
         logins: Semaphore::new(options.logins_at_once),
+        stopping: Semaphore::new(0),
         ingest,
         sessions: sessions.clone(),
         options,
@@ -66,6 +67,7 @@ pub async fn serve<I: Ingest>(
     drop((listener, alive));
     strangers.close();
     gateway.logins.close();
+    gateway.stopping.close();
     sessions.stop();
     if timeout(stop_timeout, all_gone.recv()).await.is_err() {
         info!(devices = sessions.count(), "stopped without waiting longer for devices");
@@ -79,6 +81,8 @@ pub(super) struct Gateway<I> {
     pub(super) options: GatewayOptions,
     /// Permits to check a login. Closed when the gateway stops.
     pub(super) logins: Semaphore,
+    /// Has no permits: waiting for one ends when it is closed, because the gateway stops.
+    pub(super) stopping: Semaphore,
     pub(super) clock: Clock,
     pub(super) meters: Meters,
 }

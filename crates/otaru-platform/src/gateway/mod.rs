@@ -6,6 +6,7 @@
 mod admission;
 mod connection;
 mod listener;
+mod rules;
 mod sessions;
 
 pub use listener::serve;

@@ -1,4 +1,5 @@
 //! The device gateway over loopback sockets, with a platform of the test's own behind it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers outside #[test] functions
 
 mod hostile;
 mod peer;
@@ -203,9 +204,13 @@ async fn a_gateway_that_stops_tells_every_device() {
     let mut gateway = Gateway::start(GatewayOptions::default()).await;
     let (mut v5, mut v311) = (gateway.device("five", V5).await, gateway.device("three", V311).await);
     let sessions = gateway.sessions.clone();
+    // One that never says who it is must not hold up the end.
+    let _stranger = tokio::net::TcpStream::connect(gateway.address).await.unwrap();
+    let began = std::time::Instant::now();
     let (stopped, told, lost) = tokio::join!(gateway.stop(), v5.event(), v311.event());
     assert_eq!(stopped, ());
     assert_eq!(told, ClientEvent::Closed(CloseReason::Disconnected(0x8b)));
     assert_eq!(lost, ClientEvent::Closed(CloseReason::TransportLost));
     assert_eq!(sessions.count(), 0);
+    assert!(began.elapsed() < GatewayOptions::default().stop_timeout);
 }

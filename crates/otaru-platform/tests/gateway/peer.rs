@@ -24,7 +24,7 @@ use tokio::{
 };
 
 /// Longer than anything here takes; a test that waits this long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A dialect that gives a device the topics `up/{device}` and `down/{device}`.
 struct Simple;
@@ -63,20 +63,20 @@ impl PlatformHalf for Simple {
     }
 }
 
-pub fn device(name: &str) -> DeviceId {
+pub(crate) fn device(name: &str) -> DeviceId {
     DeviceId { product: ProductKey::new("pk").unwrap(), device: DeviceName::new(name).unwrap() }
 }
 
 /// What the platform behind the gateway saw.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Seen {
+pub(crate) enum Seen {
     Connected(DeviceId),
     Published(DeviceId, Message),
     Disconnected(DeviceId),
 }
 
 /// A platform that admits the password `good`, is unavailable for `later`, and panics at the payload `panic`.
-pub struct Platform {
+pub(crate) struct Platform {
     seen: mpsc::UnboundedSender<Seen>,
     room: watch::Sender<bool>,
     refusals: Mutex<HashMap<DeviceId, usize>>,
@@ -84,17 +84,17 @@ pub struct Platform {
 }
 
 impl Platform {
-    pub fn set_room(&self, room: bool) {
+    pub(crate) fn set_room(&self, room: bool) {
         self.room.send_replace(room);
     }
 
     /// How often a message of this device was answered with "busy".
-    pub fn refusals(&self, device: &DeviceId) -> usize {
+    pub(crate) fn refusals(&self, device: &DeviceId) -> usize {
         self.refusals.lock().unwrap().get(device).copied().unwrap_or(0)
     }
 
     /// Logins from now on never end.
-    pub fn hold_logins(&self) {
+    pub(crate) fn hold_logins(&self) {
         self.hold_logins.store(true, Ordering::Relaxed);
     }
 }
@@ -136,17 +136,17 @@ impl Ingest for Platform {
 }
 
 /// A gateway that listens, and the platform behind it.
-pub struct Gateway {
-    pub address: SocketAddr,
-    pub sessions: Sessions,
-    pub platform: Arc<Platform>,
+pub(crate) struct Gateway {
+    pub(crate) address: SocketAddr,
+    pub(crate) sessions: Sessions,
+    pub(crate) platform: Arc<Platform>,
     seen: mpsc::UnboundedReceiver<Seen>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl Gateway {
-    pub async fn start(options: GatewayOptions) -> Self {
+    pub(crate) async fn start(options: GatewayOptions) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         // Small, so that a peer that does not read is noticed soon. Accepted sockets inherit it.
         socket.set_send_buffer_size(4096).unwrap();
@@ -171,22 +171,22 @@ impl Gateway {
         Self { address, sessions, platform, seen, stop, task }
     }
 
-    pub async fn seen(&mut self) -> Seen {
+    pub(crate) async fn seen(&mut self) -> Seen {
         tokio::time::timeout(PATIENCE, self.seen.recv()).await.expect("something to be seen").unwrap()
     }
 
-    pub fn nothing_seen(&mut self) -> bool {
+    pub(crate) fn nothing_seen(&mut self) -> bool {
         self.seen.try_recv().is_err()
     }
 
     /// Stops the gateway; returns when `serve` has.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send(()).unwrap();
         self.task.await.unwrap();
     }
 
     /// A device that is connected, and seen to be.
-    pub async fn device(&mut self, name: &str, version: ProtocolVersion) -> Peer {
+    pub(crate) async fn device(&mut self, name: &str, version: ProtocolVersion) -> Peer {
         let mut peer = Peer::open(self.address, name, "good", version).await;
         assert_eq!(peer.event().await, ClientEvent::Connected);
         assert_eq!(self.seen().await, Seen::Connected(device(name)));
@@ -195,20 +195,20 @@ impl Gateway {
 }
 
 /// A device: the client session of `otaru-wire` on a real socket.
-pub struct Peer {
-    pub client: Client,
-    pub socket: TcpStream,
+pub(crate) struct Peer {
+    pub(crate) client: Client,
+    pub(crate) socket: TcpStream,
     start: tokio::time::Instant,
 }
 
-pub fn client(name: &str, password: &str, version: ProtocolVersion) -> Client {
+pub(crate) fn client(name: &str, password: &str, version: ProtocolVersion) -> Client {
     let login =
         Login { client_id: name.to_owned(), user_name: "user".to_owned(), password: password.to_owned() };
     Client::new(ClientOptions { version, ..ClientOptions::new(login) })
 }
 
 /// The bytes of a good CONNECT.
-pub fn connect_packet(name: &str, version: ProtocolVersion) -> Vec<u8> {
+pub(crate) fn connect_packet(name: &str, version: ProtocolVersion) -> Vec<u8> {
     let mut client = client(name, "good", version);
     let mut bytes = Vec::new();
     client.opened(Instant(0));
@@ -217,7 +217,12 @@ pub fn connect_packet(name: &str, version: ProtocolVersion) -> Vec<u8> {
 }
 
 impl Peer {
-    pub async fn open(address: SocketAddr, name: &str, password: &str, version: ProtocolVersion) -> Self {
+    pub(crate) async fn open(
+        address: SocketAddr,
+        name: &str,
+        password: &str,
+        version: ProtocolVersion,
+    ) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let socket = socket.connect(address).await.unwrap();
@@ -231,16 +236,16 @@ impl Peer {
         Instant(self.start.elapsed().as_millis() as u64)
     }
 
-    pub fn publish(&mut self, topic: &str, payload: &[u8], qos: Qos) {
+    pub(crate) fn publish(&mut self, topic: &str, payload: &[u8], qos: Qos) {
         let message = Message { topic: topic.to_owned(), payload: payload.to_vec(), qos };
         self.client.publish(self.now(), message).unwrap();
     }
 
-    pub fn subscribe(&mut self, filter: &str) {
+    pub(crate) fn subscribe(&mut self, filter: &str) {
         self.client.subscribe(self.now(), filter, Qos::AtLeastOnce).unwrap();
     }
 
-    pub async fn flush(&mut self) {
+    pub(crate) async fn flush(&mut self) {
         let mut out = Vec::new();
         if self.client.poll_transmit(&mut out) {
             // A broken connection is noticed when reading.
@@ -249,7 +254,7 @@ impl Peer {
     }
 
     /// The next event; what goes out because of it has been sent.
-    pub async fn event(&mut self) -> ClientEvent {
+    pub(crate) async fn event(&mut self) -> ClientEvent {
         tokio::time::timeout(PATIENCE, async {
             loop {
                 let event = self.client.poll_event();
@@ -269,7 +274,7 @@ impl Peer {
     }
 
     /// Everything the gateway sends until it closes.
-    pub async fn until_closed(&mut self) -> Vec<u8> {
+    pub(crate) async fn until_closed(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         // A reset is a close, too.
         let _ = tokio::time::timeout(PATIENCE * 1000, self.socket.read_to_end(&mut all))

@@ -1,4 +1,4 @@
-//! The session itself: outbox, packet ids, keep-alive.
+//! The session itself: handshake, acknowledgements, keep-alive.
 
 use alloc::{
     collections::VecDeque,
@@ -7,7 +7,10 @@ use alloc::{
 };
 use core::{num::NonZeroU16, time::Duration};
 
-use super::{ClientEvent, ClientOptions, CloseReason, PublishError, Refusal, Ticket};
+use super::{
+    ClientEvent, ClientOptions, CloseReason, PublishError, Refusal, Ticket,
+    outbox::{Flight, Outbox, free_id},
+};
 use crate::{
     Instant,
     mqtt::{
@@ -33,13 +36,12 @@ pub struct Client {
     framer: Framer,
     out: Vec<u8>,
     events: VecDeque<Pending>,
-    outbox: VecDeque<Waiting>,
+    outbox: Outbox,
     subscriptions: Vec<Subscription>,
     /// Ids of QoS 2 messages delivered but not released by the platform.
     half_received: Vec<NonZeroU16>,
     /// Counts the connections, so that no acknowledgement goes to a later one.
     connection: u32,
-    next_ticket: u32,
     next_id: u16,
 }
 
@@ -70,16 +72,6 @@ struct Pending {
     ack: Option<(u32, Ack, NonZeroU16)>,
 }
 
-/// A QoS 1 message in the outbox.
-#[derive(Debug)]
-struct Waiting {
-    ticket: Ticket,
-    message: Message,
-    /// Set while it is on its way on this connection: its id, and when its PUBACK is overdue.
-    flight: Option<(NonZeroU16, Instant)>,
-    dup: bool,
-}
-
 #[derive(Debug)]
 struct Subscription {
     id: NonZeroU16,
@@ -96,11 +88,10 @@ impl Client {
             state: State::Closed,
             out: Vec::new(),
             events: VecDeque::new(),
-            outbox: VecDeque::new(),
+            outbox: Outbox::default(),
             subscriptions: Vec::new(),
             half_received: Vec::new(),
             connection: 0,
-            next_ticket: 0,
             next_id: 0,
         }
     }
@@ -174,13 +165,8 @@ impl Client {
                 up.sent = now;
                 Ok(None)
             }
-            Qos::AtLeastOnce if self.outbox.len() >= self.options.max_waiting => {
-                Err(PublishError::Full(self.outbox.len()))
-            }
             Qos::AtLeastOnce => {
-                let ticket = Ticket(self.next_ticket);
-                self.next_ticket = self.next_ticket.wrapping_add(1);
-                self.outbox.push_back(Waiting { ticket, message, flight: None, dup: false });
+                let ticket = self.outbox.push(message, self.options.max_waiting)?;
                 self.flush_outbox(now);
                 Ok(Some(ticket))
             }
@@ -195,15 +181,16 @@ impl Client {
         if !is_filter(filter) {
             return Err(PublishError::Topic);
         }
-        if !matches!(self.state, State::Up(_)) {
-            return Err(PublishError::NotConnected);
-        }
-        let id = self.free_id().ok_or(PublishError::Full(self.subscriptions.len()))?;
+        let State::Up(up) = &mut self.state else { return Err(PublishError::NotConnected) };
+        let (outbox, subscriptions) = (&self.outbox, &self.subscriptions);
+        let taken =
+            |id| outbox.is_flying(id) || subscriptions.iter().any(|subscription| subscription.id == id);
+        let id = free_id(&mut self.next_id, taken).ok_or(PublishError::Full(subscriptions.len()))?;
         write::subscribe(&mut self.out, self.options.version, id, filter, qos)
             .map_err(|_| PublishError::TooLarge)?;
         let until = now + self.options.answer_timeout;
         self.subscriptions.push(Subscription { id, filter: filter.to_string(), until });
-        self.sent(now);
+        up.sent = now;
         Ok(())
     }
 
@@ -355,12 +342,10 @@ impl Client {
 
     /// A PUBACK for an id that is not in flight is a late one, of an earlier connection: ignored.
     fn acknowledged(&mut self, id: NonZeroU16, code: u8) {
-        let place =
-            self.outbox.iter().position(|waiting| waiting.flight.is_some_and(|(flying, _)| flying == id));
-        let Some(waiting) = place.and_then(|place| self.outbox.remove(place)) else { return };
+        let Some(ticket) = self.outbox.acknowledged(id) else { return };
         self.tell(match code {
-            0..0x80 => ClientEvent::Acknowledged(waiting.ticket),
-            _ => ClientEvent::NotAccepted(waiting.ticket, code),
+            0..0x80 => ClientEvent::Acknowledged(ticket),
+            _ => ClientEvent::NotAccepted(ticket, code),
         });
     }
 
@@ -375,31 +360,18 @@ impl Client {
         Ok(())
     }
 
-    /// Sends what waits, as far as the platform takes it. A message that it is too small for stays.
+    /// Sends what waits, as far as the platform takes it.
     fn flush_outbox(&mut self, now: Instant) {
-        let limits = self.limits();
-        if !matches!(self.state, State::Up(_)) || !limits.at_least_once {
-            return;
-        }
-        let mut flying = self.outbox.iter().filter(|waiting| waiting.flight.is_some()).count();
-        for at in 0..self.outbox.len() {
-            if flying >= usize::from(limits.receive_maximum) {
-                return;
-            }
-            let Some(id) = self.free_id() else { return };
-            let Some(waiting) = self.outbox.get_mut(at).filter(|waiting| waiting.flight.is_none()) else {
-                continue;
-            };
-            let Waiting { message, dup, .. } = &*waiting;
-            if write::publish_size(&message.topic, &message.payload) > limits.max_packet
-                || write::publish(&mut self.out, self.options.version, message, Some(id), *dup).is_err()
-            {
-                continue;
-            }
-            waiting.flight = Some((id, now + self.options.answer_timeout));
-            waiting.dup = true;
-            flying += 1;
-            self.sent(now);
+        let State::Up(up) = &mut self.state else { return };
+        let flight = Flight {
+            version: self.options.version,
+            limits: up.limits,
+            overdue: now + self.options.answer_timeout,
+        };
+        let subscriptions = &self.subscriptions;
+        let taken = |id| subscriptions.iter().any(|subscription| subscription.id == id);
+        if self.outbox.send(&flight, &mut self.next_id, taken, &mut self.out) {
+            up.sent = now;
         }
     }
 
@@ -410,31 +382,10 @@ impl Client {
         }
     }
 
-    fn sent(&mut self, now: Instant) {
-        if let State::Up(up) = &mut self.state {
-            up.sent = now;
-        }
-    }
-
-    /// The next packet id that nothing waits for.
-    fn free_id(&mut self) -> Option<NonZeroU16> {
-        for _ in 0..=u16::MAX {
-            self.next_id = self.next_id.wrapping_add(1);
-            let Some(id) = NonZeroU16::new(self.next_id) else { continue };
-            let flying =
-                self.outbox.iter().any(|waiting| waiting.flight.is_some_and(|(flying, _)| flying == id));
-            if !flying && !self.subscriptions.iter().any(|subscription| subscription.id == id) {
-                return Some(id);
-            }
-        }
-        None
-    }
-
     /// When the first answer that is waited for is overdue.
     fn overdue(&self, up: &Up) -> Option<Instant> {
-        let pubacks = self.outbox.iter().filter_map(|waiting| waiting.flight.map(|(_, until)| until));
         let subacks = self.subscriptions.iter().map(|subscription| subscription.until);
-        pubacks.chain(subacks).chain(up.ping_until).min()
+        self.outbox.overdue().into_iter().chain(subacks).chain(up.ping_until).min()
     }
 
     fn tell(&mut self, event: ClientEvent) {
@@ -459,9 +410,7 @@ impl Client {
         self.state = State::Closed;
         self.subscriptions.clear();
         self.half_received.clear();
-        for waiting in &mut self.outbox {
-            waiting.flight = None;
-        }
+        self.outbox.ground();
     }
 }
 
