@@ -2,7 +2,7 @@
 
 use otaru_core::Event;
 
-use crate::world::{World, disk::Unsaved, image, platform::Package};
+use crate::world::{World, disk::Unsaved, image, platform::Package, server::Fault};
 
 const CHECKPOINT: u64 = 1000;
 const CHUNK: u64 = 300;
@@ -105,5 +105,76 @@ fn a_cut_while_a_corrupted_slot_is_fetched_again_ends_on_the_new_version() {
     };
     for cut in 0..run(&[]).steps {
         run(&[cut]).assert_updated(&package);
+    }
+}
+
+#[test]
+fn a_cut_while_starting_over_costs_no_third_download() {
+    let package = Package::new(vec![image(5_000, 1)]);
+    let run = |cuts: &[usize]| {
+        let mut world = World::new();
+        world.cuts = cuts.iter().copied().collect();
+        world.unsaved = Unsaved::Kept;
+        world.disk.trial_boots = 9;
+        world.server.faults = [Fault::Flips(100)].into();
+        world.offer(&package);
+        world.boot();
+        world.run();
+        world.assert_updated(&package);
+        world
+    };
+    for cut in 0..run(&[]).steps {
+        let stored = run(&[cut]).stored;
+        assert!(stored <= 2 * 5_000 + CHECKPOINT + CHUNK, "{stored} bytes were stored, cut at {cut}");
+    }
+}
+
+#[test]
+fn a_cut_around_a_full_slot_never_leaves_a_record_ahead_of_the_slot() {
+    let package = Package::new(vec![image(5_000, 1)]);
+    let run = |cuts: &[usize], slot_lags| {
+        let mut world = World::new();
+        world.policy.checkpoint_bytes = 1; // a save after every piece
+        world.slot_lags = slot_lags;
+        world.cuts = cuts.iter().copied().collect();
+        world.unsaved = Unsaved::Kept;
+        world.disk.capacity = Some(2_000);
+        world.offer(&package);
+        world.boot();
+        world.run();
+        let failures = world.platform.failures();
+        assert!(!failures.is_empty() && failures.iter().all(|(step, _)| *step == -4), "{failures:?}");
+        assert!(!world.has_task() && world.disk.version("default") == "1.0.0");
+        world.steps
+    };
+    for slot_lags in [false, true] {
+        for cut in 0..run(&[], slot_lags) {
+            run(&[cut], slot_lags); // the slot itself refuses a gap
+        }
+    }
+}
+
+#[test]
+fn a_cut_while_a_newer_offer_takes_over_ends_on_the_newer_version() {
+    let newer = Package { version: "3.0.0", ..Package::new(vec![image(4_000, 9)]) };
+    let run = |cut: Option<usize>, unsaved| {
+        let mut world = World::new();
+        world.unsaved = unsaved;
+        world.disk.trial_boots = 9;
+        world.server.faults = [Fault::Breaks(2_000)].into();
+        world.offer(&Package::new(vec![image(5_000, 7)]));
+        world.boot();
+        world.run_until_event(|event| matches!(event, Event::Retrying { .. }));
+        let half = world.steps;
+        world.cuts = cut.map(|cut| half + cut).into_iter().collect();
+        world.push(&newer);
+        world.run();
+        world.assert_updated(&newer);
+        world.steps - half
+    };
+    for unsaved in [Unsaved::Lost, Unsaved::Kept] {
+        for cut in 0..run(None, unsaved) {
+            run(Some(cut), unsaved);
+        }
     }
 }

@@ -90,7 +90,7 @@ fn who_agreed_before_a_power_cut_is_not_asked_twice() {
     world.run();
     world.give(Input::Decision(Decision::Accept));
     let steps = world.steps;
-    world.cuts = [steps + 4].into(); // the decision, the save, its answer, then Activate
+    world.cuts = [steps + 3].into(); // after the decision, the save and its answer: before Activate
     world.run();
     assert!(world.cuts.is_empty());
     world.assert_updated(&package());

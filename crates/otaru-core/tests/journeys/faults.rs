@@ -265,6 +265,13 @@ fn a_wrong_digest_starts_over_once() {
         world.run();
         world.assert_updated(&package);
         assert_eq!((starts(&world), started_over(&world)), (vec![0, 0], 1));
+        let read_back =
+            |event: &Event| matches!(event, Event::StartedOver { reason } if reason.contains("read back"));
+        assert_eq!(
+            world.count(read_back),
+            0,
+            "the bytes were hashed as they came: nothing had to be read back"
+        );
     }
 }
 
