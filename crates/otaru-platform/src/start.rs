@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    future::{Future, pending},
+    future::pending,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -242,11 +242,9 @@ async fn links(data: &Data, public_url: Option<String>, http: SocketAddr) -> Res
 }
 
 /// Resolves when the platform is told to stop; never if nobody can tell it any more.
-fn until_told(mut stopping: watch::Receiver<bool>) -> impl Future<Output = ()> + Send {
-    async move {
-        if stopping.wait_for(|stop| *stop).await.is_err() {
-            pending::<()>().await;
-        }
+async fn until_told(mut stopping: watch::Receiver<bool>) {
+    if stopping.wait_for(|stop| *stop).await.is_err() {
+        pending::<()>().await;
     }
 }
 

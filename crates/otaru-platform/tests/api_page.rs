@@ -1,4 +1,5 @@
 //! The examples of `docs/api.md`, run by a shell and curl against a platform that runs, in the page's order.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests too
 
 use std::{fs, net::Ipv4Addr, path::Path, process::Command};
 

@@ -11,7 +11,8 @@ use super::{ByteStream, OpenFile};
 /// The most bytes read, and held for one slow device, at a time.
 const BLOCK_BYTES: u64 = 256 * 1024;
 
-/// A file of the local folder, open.
+/// A file of the local folder, open. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(super) struct LocalFile {
     file: Arc<File>,
     size: u64,

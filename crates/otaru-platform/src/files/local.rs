@@ -2,8 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
-    path::{Path, PathBuf},
+    io,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,10 +12,10 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
-use md5::Md5;
-use sha2::{Digest as _, Sha256};
 
-use super::{ByteStream, FileId, Files, OpenError, OpenFile, PutError, Stored, block::LocalFile};
+use super::{
+    ByteStream, FileId, Files, OpenError, OpenFile, PutError, Stored, block::LocalFile, opened::Opened,
+};
 
 /// How many bytes are gathered before a thread hashes and writes them.
 const GATHER_BYTES: usize = 1 << 20;
@@ -29,6 +29,7 @@ pub struct LocalFiles {
     folder: Arc<Path>,
     max_bytes: u64,
     uploads: Arc<AtomicU64>,
+    opened: Arc<Opened>,
     create: fn(&Path) -> io::Result<File>,
 }
 
@@ -47,7 +48,7 @@ impl LocalFiles {
             }
         }
         let create = |path: &Path| File::options().write(true).create_new(true).open(path);
-        Ok(Self { folder: folder.into(), max_bytes, uploads: Arc::default(), create })
+        Ok(Self { folder: folder.into(), max_bytes, uploads: Arc::default(), opened: Arc::default(), create })
     }
 
     async fn take(&self, size: u64, mut body: ByteStream<'_>) -> Result<Stored, PutError> {
@@ -97,7 +98,10 @@ impl LocalFiles {
             return Err(PutError::CutOff { declared: size, received, cause: None });
         }
         let folder = Arc::clone(&self.folder);
-        blocking(move || aside.keep(&folder, size)).await.map_err(failed)
+        let stored = blocking(move || aside.keep(&folder, size)).await.map_err(failed)?;
+        // Should the old bytes have been damaged, they are mended by now.
+        self.opened.forget(stored.id);
+        Ok(stored)
     }
 }
 
@@ -107,10 +111,16 @@ impl Files for LocalFiles {
     }
 
     fn open(&self, id: FileId) -> BoxFuture<'_, Result<Box<dyn OpenFile>, OpenError>> {
-        let path = self.folder.join(id.to_string());
         async move {
+            if let Some(file) = self.opened.find(id) {
+                return Ok(Box::new(file) as Box<dyn OpenFile>);
+            }
+            let path = self.folder.join(id.to_string());
             match blocking(move || LocalFile::new(File::open(path)?)).await {
-                Ok(file) => Ok(Box::new(file) as Box<dyn OpenFile>),
+                Ok(file) => {
+                    self.opened.keep(id, file.clone());
+                    Ok(Box::new(file))
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenError::NotFound(id)),
                 Err(source) => Err(OpenError::Io { id, source }),
             }
@@ -122,53 +132,6 @@ impl Files for LocalFiles {
         let name = format!("{}.{ASIDE}", self.uploads.fetch_add(1, Ordering::Relaxed));
         let (path, create) = (self.folder.join(name), self.create);
         blocking(move || Aside::create(path, create)?.write(&[Bytes::from_static(b"?")]).map(drop)).boxed()
-    }
-}
-
-/// A file that is not complete. Dropped, it is gone.
-struct Aside {
-    path: PathBuf,
-    file: File,
-    sha256: Sha256,
-    md5: Md5,
-    kept: bool,
-}
-
-impl Aside {
-    fn create(path: PathBuf, create: fn(&Path) -> io::Result<File>) -> io::Result<Self> {
-        let file = create(&path)?;
-        Ok(Self { path, file, sha256: Sha256::new(), md5: Md5::new(), kept: false })
-    }
-
-    fn write(mut self, chunks: &[Bytes]) -> io::Result<Self> {
-        for chunk in chunks {
-            self.sha256.update(chunk);
-            self.md5.update(chunk);
-            self.file.write_all(chunk)?;
-        }
-        Ok(self)
-    }
-
-    /// Gives the file its name. Should the same bytes be there already, they are replaced by themselves; whoever
-    /// reads them goes on reading the old ones.
-    fn keep(mut self, folder: &Path, size: u64) -> io::Result<Stored> {
-        self.file.sync_all()?;
-        let id = FileId(self.sha256.finalize_reset().into());
-        fs::rename(&self.path, folder.join(id.to_string()))?;
-        self.kept = true;
-        File::open(folder)?.sync_all()?;
-        Ok(Stored { id, md5: self.md5.finalize_reset().into(), size })
-    }
-}
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        if !self.kept
-            && let Err(error) = fs::remove_file(&self.path)
-        {
-            // The next start removes it.
-            tracing::warn!(path = %self.path.display(), %error, "failed to remove an unfinished upload");
-        }
     }
 }
 
@@ -194,6 +157,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 mod tests {
     use futures_util::{TryStreamExt as _, stream};
     use otaru_wire::http_range::ByteRange;
+    use sha2::{Digest as _, Sha256};
     use tempfile::TempDir;
 
     use super::*;
@@ -333,6 +297,17 @@ mod tests {
         assert_eq!(names(&folder), [SHA256]);
         assert!(files.check().await.is_ok());
         assert_eq!(names(&folder), [SHA256]);
+    }
+
+    #[tokio::test]
+    async fn a_file_damaged_on_the_disk_is_mended_by_putting_it_again() {
+        let folder = TempDir::new().unwrap();
+        let files = open(&folder);
+        let stored = files.put(9, body(&[NINE])).await.unwrap();
+        fs::write(folder.path().join(SHA256), "1234").unwrap();
+        assert_eq!(files.open(stored.id).await.unwrap().size(), 4); // and kept open
+        files.put(9, body(&[NINE])).await.unwrap();
+        assert_eq!(read(&files, stored.id, 0, 9).await, NINE);
     }
 
     #[tokio::test]

@@ -3,8 +3,10 @@
 //! A file is named by the SHA-256 of its bytes, so a name never comes to mean other bytes and the same bytes are kept
 //! once. Which package uses a file is the store's business, not this module's.
 
+mod aside;
 mod block;
 mod local;
+mod opened;
 
 use std::{fmt, io, pin::Pin, str::FromStr};
 

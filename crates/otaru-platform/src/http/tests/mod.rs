@@ -45,8 +45,8 @@ struct World {
     links: Links,
     now: Arc<AtomicU64>,
     folder: TempDir,
-    stop: oneshot::Sender<()>,
-    served: JoinHandle<()>,
+    /// Dropped with the world: that stops the server.
+    _stop: oneshot::Sender<()>,
 }
 
 /// Task 1 leads to a file, task 2 to one that is gone from the disk, task 3 is canceled, others do not exist.
@@ -86,8 +86,8 @@ impl World {
             grants: Arc::new(tasks),
             files: Arc::new(files),
         });
-        let (address, stop, served) = listening(router, limits).await;
-        Self { address, links, now, folder, stop, served }
+        let (address, stop, _) = listening(router, limits).await;
+        Self { address, links, now, folder, _stop: stop }
     }
 
     /// Path and query of the link to a task's first file.
