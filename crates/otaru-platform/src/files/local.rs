@@ -14,7 +14,8 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
 
 use super::{
-    ByteStream, FileId, Files, OpenError, OpenFile, PutError, Stored, block::LocalFile, opened::Opened,
+    ByteStream, FileId, Files, OpenError, OpenFile, PutError, Stored, aside::Aside, block::LocalFile,
+    opened::Opened,
 };
 
 /// How many bytes are gathered before a thread hashes and writes them.

@@ -88,7 +88,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::Store(error) => error.into(),
             ServiceError::Package(error) => Self::bad_request("bad_package", error),
             ServiceError::Extra(_) | ServiceError::Notice(_) => Self::bad_request("bad_package", error),
-            ServiceError::BadSecret => Self::bad_request("bad_device", error),
+            ServiceError::BadSecret => Self::bad_request("bad_secret", error),
             ServiceError::NoSuchFile(_) => Self::new(StatusCode::NOT_FOUND, "not_found", error)
                 .next("send the file with `PUT /api/v1/files`, then repeat the call"),
             ServiceError::File(_) | ServiceError::Random(_) => Self::internal(&error),

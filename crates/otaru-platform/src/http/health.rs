@@ -17,7 +17,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use tokio::{sync::Mutex, task::AbortHandle};
 
-use crate::service::Service;
+use crate::{files::Files, service::Service};
 
 /// How long a finding holds: whoever asks more often makes the store do no more work.
 const HOLDS: Duration = Duration::from_secs(1);
@@ -26,6 +26,7 @@ const HOLDS: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Health {
     service: Service,
+    files: Arc<dyn Files>,
     gateway: Option<AbortHandle>,
     last: Arc<Mutex<Option<(Instant, Finding)>>>,
 }
@@ -35,14 +36,16 @@ struct Finding {
     status: &'static str,
     /// Are devices' connections taken?
     mqtt: bool,
-    /// Can the store be written to and can files be taken?
+    /// Can the store be written to?
     store: bool,
+    /// Can files be taken?
+    files: bool,
 }
 
 impl Health {
     /// `gateway`: the task that takes devices' connections.
-    pub(super) fn new(service: Service, gateway: Option<AbortHandle>) -> Self {
-        Self { service, gateway, last: Arc::default() }
+    pub(super) fn new(service: Service, files: Arc<dyn Files>, gateway: Option<AbortHandle>) -> Self {
+        Self { service, files, gateway, last: Arc::default() }
     }
 
     async fn finding(&self) -> Finding {
@@ -52,18 +55,21 @@ impl Health {
         {
             return finding.clone();
         }
-        let store = match self.service.check().await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::error!(%error, "the health check found the store unusable");
-                false
-            }
-        };
+        let store = works("the store", self.service.check().await);
+        let files = works("the file store", self.files.check().await);
         let mqtt = self.gateway.as_ref().is_none_or(|gateway| !gateway.is_finished());
-        let finding = Finding { status: if store && mqtt { "ok" } else { "failing" }, mqtt, store };
+        let status = if store && files && mqtt { "ok" } else { "failing" };
+        let finding = Finding { status, mqtt, store, files };
         *last = Some((Instant::now(), finding.clone()));
         finding
     }
+}
+
+fn works<E: std::fmt::Display>(what: &str, found: Result<(), E>) -> bool {
+    if let Err(error) = &found {
+        tracing::error!(%error, "the health check found that {what} cannot be written to");
+    }
+    found.is_ok()
 }
 
 /// `GET /healthz`: 200 if the platform can do its work, else 503; either way it says what it found.

@@ -36,7 +36,7 @@ pub(crate) fn router(parts: Parts) -> Router {
     let Parts { service, files, links, clock, gateway } = parts;
     let grants: Arc<dyn Grants> = Arc::new(service.clone());
     let downloads = Downloads { links, clock, grants, files: Arc::clone(&files) };
-    let health = Health::new(service.clone(), gateway);
+    let health = Health::new(service.clone(), Arc::clone(&files), gateway);
     Router::new()
         .merge(for_devices(downloads))
         .nest("/api/v1", for_operators(Api { service, files }))

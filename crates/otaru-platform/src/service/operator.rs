@@ -159,7 +159,7 @@ impl Service {
         Ok(self.store().packages(product, page).await?)
     }
 
-    /// Can the store be written to, and could a file be taken? For the health check.
+    /// Can the store be written to? For the health check.
     ///
     /// # Errors
     /// What is wrong.

@@ -1,5 +1,6 @@
 //! HTTP over real loopback sockets, with the bytes that real clients send.
 
+mod api;
 mod downloads;
 mod server;
 
