@@ -7,7 +7,16 @@
 //! ```
 //! use otaru_fleet::{Task, TaskState, Timestamp, Transition};
 //! use otaru_wire::Module;
-//! # let mut task = otaru_fleet::example_task();
+//! # use otaru_fleet::{CampaignId, PackageId, TaskId};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let mut task = Task {
+//! #     id: TaskId(1), campaign: CampaignId(1), package: PackageId(1),
+//! #     device: otaru_wire::DeviceId { product: "a1Demo".parse()?, device: "pump-1".parse()? },
+//! #     module: Module::default(), version: "2.0.0".parse()?, source_version: Some("1.0.0".parse()?),
+//! #     state: TaskState::Notified, progress: 0, reason: None, timeout: std::time::Duration::from_secs(3600),
+//! #     created_at: Timestamp(0), notified_at: Some(Timestamp(1)), first_progress_at: None,
+//! #     updated_at: Timestamp(1), revision: 1,
+//! # };
 //! let later = Timestamp(60_000);
 //! // 100 % is not success; the report of the target version is.
 //! if let Transition::To(next) = task.on_progress(otaru_wire::Step::Percent(100), "", later) {
@@ -18,6 +27,8 @@
 //!     task.apply(next);
 //! }
 //! assert_eq!(task.state, TaskState::Succeeded);
+//! # Ok(())
+//! # }
 //! ```
 
 mod campaign;
@@ -40,5 +51,5 @@ pub use product::{Device, Dialect, Product, Secret, UnknownDialect};
 pub use task::{Task, TaskState, UnknownState};
 pub use time::Timestamp;
 
-#[doc(hidden)]
-pub use task::example_task;
+#[cfg(test)]
+pub(crate) use task::example_task;

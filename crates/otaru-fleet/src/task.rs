@@ -144,21 +144,20 @@ impl Task {
     }
 }
 
-/// A queued task for examples and tests.
-#[doc(hidden)]
-#[allow(clippy::expect_used)]
-pub fn example_task() -> Task {
+/// A queued task from 1.0.0 to 2.0.0.
+#[cfg(test)]
+pub(crate) fn example_task() -> Task {
     use otaru_wire::{DeviceName, ProductKey};
     Task {
         id: TaskId(1),
         campaign: CampaignId(1),
         package: PackageId(1),
         device: DeviceId {
-            product: ProductKey::new("a1Demo").expect("a valid key"),
-            device: DeviceName::new("pump-1").expect("a valid name"),
+            product: ProductKey::new("a1Demo").unwrap(),
+            device: DeviceName::new("pump-1").unwrap(),
         },
         module: Module::default(),
-        version: Version::new("2.0.0").expect("a valid version"),
+        version: Version::new("2.0.0").unwrap(),
         source_version: Version::new("1.0.0").ok(),
         state: TaskState::Queued,
         progress: 0,

@@ -14,6 +14,9 @@ use crate::{
     store::StoreError,
 };
 
+/// The most of a stranger's words that is logged, in characters.
+const MAX_LOGGED: usize = 128;
+
 impl Ingest for Service {
     async fn login(&self, login: &Login) -> Result<Admitted, Refused> {
         let outcome = self.admit(login).await;
@@ -25,8 +28,8 @@ impl Ingest for Service {
     async fn connected(&self, device: &DeviceId) {
         self.inner.seen.note(device, self.now());
         if let Err(error) = self.tell_open_tasks(device).await {
-            // The device asks again, reports its version or reconnects: it will be told then.
-            error!(%device, %error, "failed to tell {device} of its tasks: {error}");
+            error!(%device, %error, "failed to tell {device} of its tasks, it will be tried again: {error}");
+            self.inner.untold.note(device, self.now());
         }
     }
 
@@ -53,7 +56,8 @@ impl Ingest for Service {
 impl Service {
     async fn admit(&self, login: &Login) -> Result<Admitted, Refused> {
         let (dialect, half, device) = dialects::claim(login).map_err(|error| {
-            info!(client_id = ?login.client_id, %error, "login refused: {error}");
+            let client_id: String = login.client_id.chars().take(MAX_LOGGED).collect();
+            info!(?client_id, %error, "login refused: {error}");
             Refused::BadLogin
         })?;
         let known = match self.known_device(&device).await {
@@ -82,9 +86,8 @@ impl Service {
         if let Some(known) = self.inner.devices.find(id) {
             return Ok(known);
         }
-        let device = self.store().device(id).await?;
-        let product = self.store().product(&id.product).await?;
-        let known = KnownDevice { dialect: product.dialect, secret: device.secret };
+        let (dialect, secret) = self.store().login(id).await?;
+        let known = KnownDevice { dialect, secret };
         self.inner.devices.keep(id.clone(), known.clone());
         Ok(known)
     }

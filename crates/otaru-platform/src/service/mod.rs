@@ -48,7 +48,7 @@ use crate::{
 use grants::Grants;
 use known::{KnownDevices, KnownPackages};
 use lanes::Lanes;
-use passing::Seen;
+use passing::Noted;
 
 /// The wall clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -93,6 +93,11 @@ pub struct Options {
     pub queued_reports_per_device: usize,
     /// Devices whose secrets, and tasks whose links, are kept in memory. Default 65 536 of each. Bounds memory.
     pub cached_devices: usize,
+    /// How long after a start no task fails for taking too long. Default 120 s. Devices that finished while the
+    /// platform was down get to say so: a fault of ours must not cost them their task.
+    pub grace: Duration,
+    /// How long to leave a store alone that does not work, and a device that does not take its notice. Default 1 s.
+    pub try_again_after: Duration,
 }
 
 impl Default for Options {
@@ -102,6 +107,8 @@ impl Default for Options {
             queued_reports: 8192,
             queued_reports_per_device: 32,
             cached_devices: 65_536,
+            grace: Duration::from_secs(120),
+            try_again_after: Duration::from_secs(1),
         }
     }
 }
@@ -140,7 +147,9 @@ struct Inner {
     /// Reports that wait.
     lanes: Lanes,
     /// When devices were seen, not written down yet.
-    seen: Seen,
+    seen: Noted,
+    /// Connected devices that could not be told of their tasks, and since when.
+    untold: Noted,
     /// A deadline has come nearer.
     deadline_moved: Notify,
     /// How many campaigns are being announced.
@@ -158,7 +167,8 @@ impl Service {
             packages: KnownPackages::new(),
             grants: Grants::new(options.cached_devices),
             lanes: Lanes::new(options.queued_reports, options.queued_reports_per_device),
-            seen: Seen::default(),
+            seen: Noted::default(),
+            untold: Noted::default(),
             deadline_moved: Notify::new(),
             announcing: watch::Sender::new(0),
             stopping: watch::Sender::new(false),
@@ -171,6 +181,15 @@ impl Service {
     pub fn stop(&self) {
         self.inner.lanes.close();
         self.inner.stopping.send_replace(true);
+    }
+
+    /// Waits; false if the service is to come to its end meanwhile.
+    async fn pause(&self, time: Duration) -> bool {
+        let mut stopping = self.inner.stopping.subscribe();
+        tokio::select! {
+            () = tokio::time::sleep(time) => true,
+            _ = stopping.wait_for(|stopping| *stopping) => false,
+        }
     }
 
     /// Resolves when no campaign is being announced any more.

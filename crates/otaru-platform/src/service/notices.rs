@@ -117,8 +117,12 @@ impl Service {
     }
 
     async fn announce_campaign(&self, campaign: CampaignId) {
-        if let Err(error) = self.announce_all(campaign).await {
-            error!(campaign = campaign.0, %error, "failed to tell all devices of campaign {campaign}: {error}");
+        // Devices that were told are not queued any more, so it does no harm to begin again.
+        while let Err(error) = self.announce_all(campaign).await {
+            error!(campaign = campaign.0, %error, "failed to announce campaign {campaign}, will try again: {error}");
+            if !self.pause(self.inner.parts.options.try_again_after).await {
+                return;
+            }
         }
     }
 

@@ -18,19 +18,17 @@ use crate::store::{Applied, StoreError};
 const CHUNK: u32 = 500;
 /// The longest sleep: the wall clock may be set, and another node may have moved a deadline.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// How long to leave a store alone that does not work.
-const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How long sightings are collected before they are written down together.
 const COLLECT: Duration = Duration::from_secs(2);
 
-/// When devices were seen, not written down yet. As many as there are devices at most.
+/// Devices with a time each, until somebody takes them. As many as there are devices at most.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct Noted {
     devices: Mutex<HashMap<DeviceId, Timestamp>>,
     first: Notify,
 }
 
-impl Seen {
+impl Noted {
     pub(super) fn note(&self, device: &DeviceId, at: Timestamp) {
         let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
         if devices.is_empty() {
@@ -59,7 +57,7 @@ impl Service {
     /// Does what is due as time passes: ends tasks that take too long, writes down when devices were seen. Runs
     /// until [`Service::stop`], then finishes what was taken and returns.
     pub async fn run(&self) {
-        tokio::join!(self.keep_deadlines(), self.write_down_seen());
+        tokio::join!(self.keep_deadlines(), self.write_down_seen(), self.tell_untold());
         self.announced().await;
         self.inner.lanes.emptied().await;
         self.flush_seen().await;
@@ -91,13 +89,16 @@ impl Service {
     }
 
     async fn keep_deadlines(&self) {
+        if !self.pause(self.inner.parts.options.grace).await {
+            return;
+        }
         let mut stopping = self.inner.stopping.subscribe();
         loop {
             let wait = match self.until_next_deadline().await {
                 Ok(wait) => wait,
                 Err(error) => {
                     error!(%error, "failed to end tasks that take too long: {error}");
-                    TRY_AGAIN_AFTER
+                    self.inner.parts.options.try_again_after
                 }
             };
             tokio::select! {
@@ -116,18 +117,31 @@ impl Service {
     }
 
     async fn write_down_seen(&self) {
-        let mut stopping = self.inner.stopping.subscribe();
-        loop {
-            tokio::select! {
-                () = self.inner.seen.first.notified() => {}
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-            }
-            tokio::select! {
-                () = sleep(COLLECT) => {}
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-            }
+        while self.noted(&self.inner.seen, COLLECT).await {
             self.flush_seen().await;
         }
+    }
+
+    /// Tells devices again that are connected and could not be told.
+    async fn tell_untold(&self) {
+        while self.noted(&self.inner.untold, self.inner.parts.options.try_again_after).await {
+            for (device, since) in self.inner.untold.take() {
+                if let Err(error) = self.tell_open_tasks(&device).await {
+                    error!(%device, %error, "failed to tell {device} of its tasks, will try again: {error}");
+                    self.inner.untold.note(&device, since);
+                }
+            }
+        }
+    }
+
+    /// Waits for the first device to be noted, and then for more; false once the service is to come to its end.
+    async fn noted(&self, noted: &Noted, collect: Duration) -> bool {
+        let mut stopping = self.inner.stopping.subscribe();
+        tokio::select! {
+            () = noted.first.notified() => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return false,
+        }
+        self.pause(collect).await
     }
 
     async fn flush_seen(&self) {

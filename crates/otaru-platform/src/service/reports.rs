@@ -1,7 +1,5 @@
 //! A device's report, from its bytes to the Task it changes.
 
-use std::time::Duration;
-
 use otaru_fleet::{Task, TaskState, Transition};
 use otaru_wire::{DeviceId, MessageId, Module, Report, Step, Version, mqtt::Message};
 use tracing::{debug, error, info, warn};
@@ -12,10 +10,9 @@ use crate::{
     store::{Applied, StoreError},
 };
 
-/// How often a report is tried while the store does not work, and how long in between. The device is not read from
-/// meanwhile, so a full disk that is noticed within ten minutes loses nothing.
+/// How often a report is tried while the store does not work. The device is not read from meanwhile, so a full disk
+/// that is noticed within ten minutes loses nothing.
 const TRIES: u32 = 600;
-const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// A task that changes this often between read and write is not going to hold still.
 const DECISIONS: u32 = 16;
@@ -38,7 +35,6 @@ impl Service {
             return;
         }
         self.inner.seen.note(device, self.now());
-        let mut stopping = self.inner.stopping.subscribe();
         for _ in 0..TRIES {
             let Err(error) = self.act(device, &uplink.id, &uplink.report).await else { return };
             if !matches!(error, StoreError::Full | StoreError::Broken(_)) {
@@ -46,9 +42,8 @@ impl Service {
                 return;
             }
             error!(%device, %error, "failed to write down a report of {device}, it will be tried again: {error}");
-            tokio::select! {
-                () = tokio::time::sleep(TRY_AGAIN_AFTER) => {}
-                _ = stopping.wait_for(|stopping| *stopping) => break,
+            if !self.pause(self.inner.parts.options.try_again_after).await {
+                break;
             }
         }
         metrics::counter!(meters::REPORTS_LOST).increment(1);

@@ -6,8 +6,8 @@
 use std::{future::Future, pin::Pin};
 
 use otaru_fleet::{
-    Campaign, CampaignId, Device, NewCampaign, NewPackage, Next, Package, PackageId, Product, SkipReason,
-    Task, TaskId, TaskState, Timestamp,
+    Campaign, CampaignId, Device, Dialect, NewCampaign, NewPackage, Next, Package, PackageId, Product,
+    Secret, SkipReason, Task, TaskId, TaskState, Timestamp,
 };
 use otaru_wire::{DeviceId, DeviceName, Module, ProductKey, Version};
 
@@ -135,6 +135,8 @@ pub trait Catalog: Send + Sync {
     fn add_device(&self, device: Device) -> Answer<'_, ()>;
     /// A device.
     fn device(&self, id: &DeviceId) -> Answer<'_, Device>;
+    /// What a device's login is checked against: its product's dialect and its own secret.
+    fn login(&self, id: &DeviceId) -> Answer<'_, (Dialect, Secret)>;
     /// Devices of a product by name.
     fn devices(&self, product: &ProductKey, page: Page<DeviceName>) -> Answer<'_, Vec<Device>>;
     /// What a device's modules run, by module name.

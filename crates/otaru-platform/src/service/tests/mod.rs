@@ -91,7 +91,12 @@ impl World {
             links: Links::new(BASE, [7; 32], Duration::from_secs(3600)).unwrap(),
             outbox: wire.clone(),
             clock: Arc::new(move || Timestamp(clock.load(Ordering::SeqCst))),
-            options: Options { notices_per_second: 1_000_000, ..Options::default() },
+            options: Options {
+                notices_per_second: 1_000_000,
+                grace: Duration::ZERO,
+                try_again_after: Duration::from_millis(1),
+                ..Options::default()
+            },
         });
         Self { service, store, wire, now, secrets: HashMap::new(), folder }
     }

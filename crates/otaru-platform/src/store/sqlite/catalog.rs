@@ -1,6 +1,6 @@
 //! Products, devices, files and packages.
 
-use otaru_fleet::{Device, NewPackage, Package, PackageFile, PackageId, Product, Timestamp};
+use otaru_fleet::{Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, Secret, Timestamp};
 use otaru_wire::{DeviceId, DeviceName, ProductKey};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -67,6 +67,21 @@ impl Catalog for Sqlite {
             let row = connection
                 .prepare_cached(&sql)?
                 .query_row([id.product.as_str(), id.device.as_str()], rows::device);
+            found(row, What::Device)
+        })
+    }
+
+    fn login(&self, id: &DeviceId) -> Answer<'_, (Dialect, Secret)> {
+        let id = id.clone();
+        self.reading(move |connection| {
+            let row = connection
+                .prepare_cached(
+                    "SELECT p.dialect, d.secret FROM devices d JOIN products p ON p.key = d.product \
+                     WHERE d.product = ?1 AND d.name = ?2",
+                )?
+                .query_row([id.product.as_str(), id.device.as_str()], |row| {
+                    Ok((rows::name(row, 0)?, Secret::new(row.get::<_, String>(1)?)))
+                });
             found(row, What::Device)
         })
     }

@@ -49,7 +49,13 @@ impl Sqlite {
     /// [`StoreError::TooNew`] if a newer program wrote it, else [`StoreError::Full`] or [`StoreError::Broken`].
     pub fn open(location: Location) -> Result<Self, StoreError> {
         let mut connection = match &location {
-            Location::File(path) => Connection::open(path)?,
+            Location::File(path) => {
+                make_private(path).map_err(|error| match error.kind() {
+                    std::io::ErrorKind::StorageFull => StoreError::Full,
+                    _ => StoreError::Broken(format!("{}: {error}", path.display())),
+                })?;
+                Connection::open(path)?
+            }
             Location::Memory => Connection::open_in_memory()?,
         };
         configure(&connection)?;
@@ -124,6 +130,16 @@ impl Store for Sqlite {
             Ok(())
         })
     }
+}
+
+/// Makes the file, if it is not there, so that only its owner can read it: it holds every device's secret. SQLite
+/// gives its log the same permissions.
+fn make_private(path: &std::path::Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 fn configure(connection: &Connection) -> Result<(), StoreError> {

@@ -130,7 +130,7 @@ where
 }
 
 /// A column that holds one of a set of names.
-fn name<T>(row: &Row<'_>, column: usize) -> Result<T>
+pub(super) fn name<T>(row: &Row<'_>, column: usize) -> Result<T>
 where
     T: std::str::FromStr,
     T::Err: Error + Send + Sync + 'static,

@@ -13,10 +13,16 @@ const QUEUE: usize = 4096;
 /// The most work in one transaction: bounds how long the first of it waits.
 const GROUP: usize = 512;
 
-/// Does the work in the open transaction, or hears that there is none; gives whom to tell how it ended.
-type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Tell + Send>;
+/// Does the work in the open transaction, or hears that there is none.
+type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Worked + Send>;
 /// Called once it is known whether the transaction was committed.
 type Tell = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// Work that was done, or failed.
+struct Worked {
+    tell: Tell,
+    failure: Option<StoreError>,
+}
 
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Job>>,
@@ -39,10 +45,12 @@ impl Writer {
         let (tell, told) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
             let outcome = transaction.and_then(|connection| in_savepoint(connection, work));
-            Box::new(move |committed| {
+            let failure = outcome.as_ref().err().cloned();
+            let tell: Tell = Box::new(move |committed| {
                 // A caller that went away does not want to know.
                 let _ = tell.send(outcome.and_then(|value| committed.map(|()| value)));
-            })
+            });
+            Worked { tell, failure }
         });
         let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
         jobs.send(job).await.map_err(|_| stopped())?;
@@ -84,12 +92,12 @@ fn commit(connection: &Connection, jobs: impl Iterator<Item = Job>) {
     let mut begun = begin(connection);
     let mut tells = Vec::new();
     for job in jobs {
-        tells.push(job(begun.as_ref().map(|()| connection).map_err(StoreError::clone)));
+        let Worked { tell, failure } = job(begun.as_ref().map(|()| connection).map_err(StoreError::clone));
+        tells.push(tell);
         if begun.is_ok() && connection.is_autocommit() {
-            // A full or failing disk makes SQLite give up the whole transaction, not only the statement.
-            for tell in tells.drain(..) {
-                tell(Err(StoreError::Full));
-            }
+            // A full or failing disk can make SQLite give up the whole transaction, not only the statement.
+            let cause = failure.unwrap_or_else(|| StoreError::Broken("the transaction was given up".into()));
+            tells.drain(..).for_each(|tell| tell(Err(cause.clone())));
             begun = begin(connection);
         }
     }
