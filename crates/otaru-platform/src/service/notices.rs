@@ -102,7 +102,8 @@ impl Service {
             }
             Delivery::Offline => debug!(%device, "{device} left before it was told of task {}", task.id),
             Delivery::Full => {
-                debug!(%device, "{device} does not take what it was sent; it will be told again")
+                debug!(%device, "{device} does not take what it was sent; it will be told again");
+                self.inner.untold.note(device, self.now());
             }
         }
         Ok(())

@@ -188,9 +188,7 @@ async fn the_platform_keeps_the_deadline_by_itself() {
     world.pass(Duration::from_secs(2));
     world.disconnect(&pump);
     world.service.inner.deadline_moved.notify_one();
-    while world.task(campaign, &pump).await.state != TaskState::Failed {
-        tokio::task::yield_now().await;
-    }
+    troubles::until(async || world.task(campaign, &pump).await.state == TaskState::Failed).await;
     world.service.stop();
     running.await.unwrap();
     let seen = world.store.dump().await;

@@ -3,12 +3,13 @@
 mod main_job;
 mod operators;
 mod refusals;
+mod troubles;
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{
         Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -46,12 +47,17 @@ fn v(text: &str) -> Version {
 struct Wire {
     connected: Mutex<HashSet<DeviceId>>,
     sent: Mutex<HashMap<DeviceId, Vec<Message>>>,
+    /// Does every device refuse to take more?
+    full: AtomicBool,
 }
 
 impl Outbox for Wire {
     fn deliver(&self, device: &DeviceId, message: Message) -> Delivery {
         if !self.is_connected(device) {
             return Delivery::Offline;
+        }
+        if self.full.load(Ordering::SeqCst) {
+            return Delivery::Full;
         }
         self.sent.lock().unwrap().entry(device.clone()).or_default().push(message);
         Delivery::Queued
@@ -81,6 +87,10 @@ impl World {
     }
 
     fn open(folder: Arc<TempDir>, location: Location) -> Self {
+        Self::with(folder, location, Duration::ZERO)
+    }
+
+    fn with(folder: Arc<TempDir>, location: Location, grace: Duration) -> Self {
         let store = Sqlite::open(location).unwrap();
         let wire = Arc::new(Wire::default());
         let now = Arc::new(AtomicU64::new(1_700_000_000_000));
@@ -93,7 +103,7 @@ impl World {
             clock: Arc::new(move || Timestamp(clock.load(Ordering::SeqCst))),
             options: Options {
                 notices_per_second: 1_000_000,
-                grace: Duration::ZERO,
+                grace,
                 try_again_after: Duration::from_millis(1),
                 ..Options::default()
             },

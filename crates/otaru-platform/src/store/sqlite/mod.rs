@@ -93,6 +93,18 @@ impl Sqlite {
 
 #[cfg(test)]
 impl Sqlite {
+    /// Makes the disk full where it is now, or gives it room again.
+    pub(crate) async fn fill_disk(&self, full: bool) {
+        self.writing(move |connection| {
+            let used: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+            let most = if full { used } else { u32::MAX / 4 };
+            connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(()))?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+    }
+
     /// Every row of every table, as text: two dumps are equal if nothing was changed.
     pub(crate) async fn dump(&self) -> String {
         self.reading(|connection| {

@@ -57,19 +57,12 @@ async fn a_file_that_is_no_database_is_an_error() {
 async fn a_full_disk_is_told_and_what_was_kept_stays_readable() {
     let store = Sqlite::open(Location::Memory).unwrap();
     store.add_product(product("a1")).await.unwrap();
-    let pages = |limit: Option<u32>| {
-        store.writing(move |connection| {
-            let now: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
-            connection.pragma_update_and_check(None, "max_page_count", limit.unwrap_or(now), |_| Ok(()))?;
-            Ok(())
-        })
-    };
-    pages(None).await.unwrap();
+    store.fill_disk(true).await;
     let big = Product { secret: Secret::new("x".repeat(100_000)), ..product("big") };
     assert_eq!(store.add_product(big.clone()).await, Err(StoreError::Full));
     assert_eq!(store.product(&product("a1").key).await, Ok(product("a1")));
     assert_eq!(store.product(&big.key).await, Err(StoreError::NotFound { what: What::Product }));
-    pages(Some(1_000_000)).await.unwrap();
+    store.fill_disk(false).await;
     assert_eq!(store.add_product(big).await, Ok(()), "once there is room it works again");
 }
 
@@ -83,6 +76,63 @@ async fn a_refused_write_takes_nothing_of_its_group_with_it() {
     let refused = Err(StoreError::AlreadyExists { what: What::Product });
     assert!(outcomes.iter().all(|outcome| outcome.is_ok() || *outcome == refused));
     assert_eq!(store.products(crate::store::Page::first(100)).await.unwrap().len(), 20);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_can_read_the_database_and_its_log() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(Location::File(folder.path().join("otaru.db"))).unwrap();
+    store.add_product(product("a1")).await.unwrap();
+    for file in ["otaru.db", "otaru.db-wal"] {
+        let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{file}: {mode:o}");
+    }
+}
+
+/// Where the process that is to be killed keeps its database.
+const KILLED_DB: &str = "OTARU_TEST_KILLED_DB";
+
+/// Not a promise of its own: the process that `what_was_answered_survives_a_kill` kills.
+#[tokio::test]
+async fn writes_until_it_is_killed() {
+    let Some(path) = std::env::var_os(KILLED_DB) else { return };
+    let store = Sqlite::open(Location::File(path.into())).unwrap();
+    for number in 0.. {
+        store.add_product(product(&format!("p{number}"))).await.unwrap();
+        println!("answered {number}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_kill() {
+    use std::{
+        io::{BufRead as _, BufReader},
+        process::{Command, Stdio},
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("otaru.db");
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "store::sqlite::tests::writes_until_it_is_killed", "--nocapture"])
+        .env(KILLED_DB, &path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let answered = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| line.rsplit_once("answered ")?.1.parse::<u32>().ok())
+        .find(|number| *number >= 100);
+    // On Unix this is SIGKILL.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(answered, Some(100));
+    let store = Sqlite::open(Location::File(path)).unwrap();
+    for number in 0..=100 {
+        let key = ProductKey::new(format!("p{number}")).unwrap();
+        assert!(store.product(&key).await.is_ok(), "p{number} was answered and is gone");
+    }
 }
 
 /// What a report costs must not grow with the fleet.
