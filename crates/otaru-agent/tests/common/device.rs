@@ -1,0 +1,88 @@
+//! The platform's end of a device's session.
+
+use super::*;
+
+/// Serves one connection until it ends.
+pub(super) fn serve(shared: &Shared, mut wire: Box<dyn Wire>) {
+    let start = Moment::now();
+    let now = move || Instant(start.elapsed().as_millis() as u64);
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    let (connect, used) = loop {
+        match wire.read(&mut buffer) {
+            Ok(len) if len > 0 => bytes.extend_from_slice(&buffer[..len]),
+            _ => return,
+        }
+        match admit(&bytes) {
+            Admission::More => {}
+            Admission::Connect { connect, used } => break (connect, used),
+            Admission::Refuse { .. } => return,
+        }
+    };
+    let device = aliyun::Platform.read_login(&connect.login).unwrap();
+    if aliyun::Platform.verify_login(&connect.login, SECRET).is_err() {
+        let _ = wire.write_all(&connect.refuse(Refusal::BadLogin));
+        shared.world().refused_logins += 1;
+        shared.changed();
+        return;
+    }
+    let mut out = Vec::new();
+    let mut session = Server::accept(now(), &connect, &ServerOptions::default(), &mut out);
+    shared.world().logins += 1;
+    shared.changed();
+    let mut unread = bytes.split_off(used);
+    loop {
+        let mut ear = Ear { shared, device: device.clone(), answers: Vec::new() };
+        let result = session.received(now(), &mut &unread[..], &mut ear, &mut out);
+        for answer in ear.answers {
+            session.send(&answer, &mut out).unwrap();
+        }
+        if wire.write_all(&out).is_err() || result.is_err() {
+            return;
+        }
+        out.clear();
+        shared.changed();
+        match wire.read(&mut buffer) {
+            Ok(len) if len > 0 => unread = buffer[..len].to_vec(),
+            _ => return,
+        }
+        if unread == [0xC0, 0] {
+            shared.world().pings += 1;
+        }
+    }
+}
+
+struct Ear<'a> {
+    shared: &'a Shared,
+    device: DeviceId,
+    answers: Vec<Message>,
+}
+
+impl Handler for Ear<'_> {
+    fn message(&mut self, message: Message) -> Taken {
+        assert!(aliyun::Platform.may_publish(&self.device, &message.topic), "{}", message.topic);
+        let uplink = aliyun::Platform.read_report(&message.topic, &message.payload).unwrap();
+        assert_eq!(uplink.device, self.device);
+        self.shared.world().reports.push(uplink.report.clone());
+        let notice = self.shared.notice();
+        match &uplink.report {
+            Report::Version { module, version } => {
+                if let Some(notice) =
+                    notice.filter(|notice| notice.module == *module && notice.version != *version)
+                {
+                    self.answers.push(aliyun::Platform.write_notice(&self.device, 1, &notice).unwrap());
+                }
+            }
+            Report::Query { .. } => {
+                let id: &MessageId = &uplink.id;
+                self.answers.push(aliyun::Platform.write_answer(&self.device, id, notice.as_ref()).unwrap());
+            }
+            Report::Progress { .. } => {}
+        }
+        Taken::Accepted
+    }
+
+    fn may_subscribe(&mut self, filter: &str) -> bool {
+        aliyun::Platform.may_subscribe(&self.device, filter)
+    }
+}

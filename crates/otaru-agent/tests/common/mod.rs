@@ -1,0 +1,233 @@
+//! A small platform for tests: real sockets, the wire's server session, the dialect's platform half.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
+
+mod device;
+mod files;
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    thread,
+    time::{Duration, Instant as Moment},
+};
+
+use otaru_wire::{
+    DeviceId, Digest, DigestMethod, File, Hasher, Instant, MessageId, Module, Notice, Report, Source, Step,
+    Version,
+    dialect::{PlatformHalf, aliyun},
+    mqtt::{Admission, Handler, Message, Refusal, Server, ServerOptions, Taken, admit},
+};
+use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
+
+pub(crate) const SECRET: &str = "00112233445566778899aabbccddeeff";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is offered, and what was heard.
+pub(crate) struct World {
+    pub(crate) target: Option<Target>,
+    pub(crate) reports: Vec<Report>,
+    pub(crate) logins: u32,
+    pub(crate) refused_logins: u32,
+    pub(crate) pings: u32,
+    pub(crate) requests: Vec<Request>,
+    pub(crate) bytes_served: u64,
+    /// Links with an older number are refused.
+    pub(crate) link: u32,
+    /// The file server stops in the middle after so many bytes of its life, until the gate is opened.
+    pub(crate) gate: Option<u64>,
+    /// After so many bytes of its life the file server makes all links expire.
+    pub(crate) expire_after: Option<u64>,
+}
+
+/// One request of the file server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) file: usize,
+    pub(crate) start: u64,
+    pub(crate) status: u16,
+}
+
+/// One update.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) module: Module,
+    pub(crate) version: Version,
+    pub(crate) files: Vec<Arc<Vec<u8>>>,
+}
+
+pub(crate) struct Platform {
+    pub(crate) mqtt: SocketAddr,
+    pub(crate) http: SocketAddr,
+    pub(crate) tls: Option<Tls>,
+    world: Arc<(Mutex<World>, Condvar)>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Tls {
+    pub(crate) ca_pem: String,
+    pub(crate) config: Arc<ServerConfig>,
+}
+
+pub(crate) trait Wire: Read + Write {}
+impl<T: Read + Write> Wire for T {}
+
+impl Platform {
+    pub(crate) fn start(tls: Option<Tls>) -> Self {
+        let world = World {
+            target: None,
+            reports: Vec::new(),
+            logins: 0,
+            refused_logins: 0,
+            pings: 0,
+            requests: Vec::new(),
+            bytes_served: 0,
+            link: 1,
+            gate: None,
+            expire_after: None,
+        };
+        let mqtt = TcpListener::bind("127.0.0.1:0").unwrap();
+        let http = TcpListener::bind("127.0.0.1:0").unwrap();
+        let platform = Self {
+            mqtt: mqtt.local_addr().unwrap(),
+            http: http.local_addr().unwrap(),
+            tls,
+            world: Arc::new((Mutex::new(world), Condvar::new())),
+        };
+        for (listener, serve) in [(mqtt, device::serve as fn(&Shared, Box<dyn Wire>)), (http, files::serve)] {
+            let shared = platform.shared();
+            thread::spawn(move || {
+                for stream in listener.incoming() {
+                    let (shared, stream) = (shared.clone(), stream.unwrap());
+                    thread::spawn(move || serve(&shared, shared.wrap(stream)));
+                }
+            });
+        }
+        platform
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.0.lock().unwrap()
+    }
+
+    /// Changes something and lets everybody who waits look.
+    pub(crate) fn change(&self, edit: impl FnOnce(&mut World)) {
+        edit(&mut self.world());
+        self.world.1.notify_all();
+    }
+
+    /// Waits until the world is so; panics with `what` if it never is.
+    pub(crate) fn wait(&self, what: &str, condition: impl Fn(&World) -> bool) {
+        self.shared().wait(what, condition);
+    }
+
+    fn shared(&self) -> Shared {
+        Shared { world: Arc::clone(&self.world), http: self.http, tls: self.tls.clone() }
+    }
+}
+
+/// The platform as its threads see it.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    world: Arc<(Mutex<World>, Condvar)>,
+    http: SocketAddr,
+    tls: Option<Tls>,
+}
+
+impl Shared {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.0.lock().unwrap()
+    }
+
+    pub(crate) fn changed(&self) {
+        self.world.1.notify_all();
+    }
+
+    pub(crate) fn wait(&self, what: &str, condition: impl Fn(&World) -> bool) {
+        let (world, _) =
+            self.world.1.wait_timeout_while(self.world(), PATIENCE, |world| !condition(world)).unwrap();
+        assert!(condition(&world), "never happened: {what}; reports: {:?}", world.reports);
+    }
+
+    fn wrap(&self, stream: TcpStream) -> Box<dyn Wire> {
+        stream.set_nodelay(true).unwrap();
+        match &self.tls {
+            Some(tls) => {
+                Box::new(StreamOwned::new(ServerConnection::new(Arc::clone(&tls.config)).unwrap(), stream))
+            }
+            None => Box::new(stream),
+        }
+    }
+
+    /// The notice for a device that runs something else.
+    pub(crate) fn notice(&self) -> Option<Notice> {
+        let world = self.world();
+        let target = world.target.as_ref()?;
+        let scheme = if self.tls.is_some() { "https://localhost:" } else { "http://127.0.0.1:" };
+        let files = target.files.iter().enumerate().map(|(index, bytes)| File {
+            name: Some(format!("part{index}")),
+            size: bytes.len() as u64,
+            digest: sha256(bytes),
+            source: Source::Http { url: format!("{scheme}{}/{index}?link={}", self.http.port(), world.link) },
+        });
+        Some(Notice {
+            version: target.version.clone(),
+            module: target.module.clone(),
+            files: files.collect(),
+            delta: false,
+            extra: None,
+            signature: None,
+        })
+    }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> Digest {
+    let mut hasher = Hasher::new(DigestMethod::Sha256);
+    hasher.update(bytes);
+    hasher.finish()
+}
+
+/// Bytes that no shift or repetition leaves alike.
+pub(crate) fn image(seed: u64, len: usize) -> Arc<Vec<u8>> {
+    let mut state = seed | 1;
+    Arc::new(
+        (0..len)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                state as u8
+            })
+            .collect(),
+    )
+}
+
+pub(crate) fn tls() -> Tls {
+    let ca_key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca = params.self_signed(&ca_key).unwrap();
+    let issuer = rcgen::Issuer::new(params, ca_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned()];
+    let leaf = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        .unwrap();
+    Tls { ca_pem: ca.pem(), config: Arc::new(config) }
+}
+
+pub(crate) fn is_version(report: &Report, text: &str) -> bool {
+    matches!(report, Report::Version { version, .. } if version.as_str() == text)
+}
+
+pub(crate) fn failure(report: &Report) -> Option<otaru_wire::Failure> {
+    match report {
+        Report::Progress { step: Step::Failed(failure), .. } => Some(*failure),
+        _ => None,
+    }
+}

@@ -1,0 +1,602 @@
+//! Whole updates over real sockets, files and processes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use common::{PATIENCE, Platform, SECRET, Target, failure, image, is_version};
+use otaru_agent::{Agent, AgentError, AgentEvent, Config, Exit, Handle, Manifest, Slot, active_folder};
+use otaru_wire::{Failure, Module, Report, Step, Version};
+
+/// A device with its storage.
+struct Device {
+    dir: tempfile::TempDir,
+    config: String,
+}
+
+impl Device {
+    fn new(platform: &Platform, more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (host, tls, ca) = match &platform.tls {
+            Some(tls) => {
+                std::fs::write(dir.path().join("ca.pem"), &tls.ca_pem).unwrap();
+                ("localhost", "tls = true\nca = \"ca.pem\"", "ca = \"ca.pem\"")
+            }
+            None => ("127.0.0.1", "", ""),
+        };
+        let config = format!(
+            r#"
+            [device]
+            product_key = "a1DemoPk001"
+            device_name = "dev-one"
+            device_secret = "{SECRET}"
+            version = "1.0.0"
+            [broker]
+            address = "{host}:{}"
+            {tls}
+            [storage]
+            dir = "state"
+            [[module]]
+            name = "motor"
+            version = "7"
+            [reboot]
+            mode = "exit"
+            [download]
+            {ca}
+            {more}
+            "#,
+            platform.mqtt.port()
+        );
+        Self { dir, config }
+    }
+
+    fn agent(&self) -> Result<Agent, AgentError> {
+        Agent::new(Config::parse(&self.config, "agent.toml", self.dir.path()).unwrap())
+    }
+
+    /// Runs until a reboot, or until `enough` says so.
+    fn run(&self, enough: impl Fn(&AgentEvent) -> bool) -> (Exit, Vec<AgentEvent>) {
+        let agent = self.agent().unwrap();
+        let handle = agent.handle();
+        let mut events = Vec::new();
+        let watchdog = Watchdog::start(agent.handle());
+        let exit = agent
+            .run(&mut |event| {
+                events.push(event.clone());
+                if enough(event) {
+                    handle.stop();
+                }
+            })
+            .unwrap();
+        assert!(watchdog.calm(), "the agent never got there: {events:?}");
+        (exit, events)
+    }
+
+    /// Runs over reboots until the Task is updated, failed or fallen back from.
+    fn run_to_the_end(&self) -> Vec<AgentEvent> {
+        let mut all = Vec::new();
+        for _ in 0..10 {
+            let (exit, events) = self.run(|event| {
+                matches!(
+                    event,
+                    AgentEvent::Updated { .. } | AgentEvent::Failed { .. } | AgentEvent::FellBack { .. }
+                )
+            });
+            all.extend(events);
+            if exit == Exit::Stopped {
+                return all;
+            }
+        }
+        panic!("no end: {all:?}");
+    }
+
+    /// Compares every file of the running slot with the package, byte for byte.
+    fn runs(&self, target: &Target) {
+        let folder = active_folder(&self.dir.path().join("state"), &target.module).unwrap().unwrap();
+        for (index, bytes) in target.files.iter().enumerate() {
+            let found = std::fs::read(folder.join(index.to_string())).unwrap();
+            assert!(found == **bytes, "file {index} in {} differs", folder.display());
+        }
+        let manifest: Manifest =
+            serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+        assert_eq!(manifest.version, target.version);
+        let digests: Vec<_> = target.files.iter().map(|bytes| common::sha256(bytes)).collect();
+        assert_eq!(manifest.files.iter().map(|file| file.digest).collect::<Vec<_>>(), digests);
+    }
+
+    fn process(&self) -> AgentProcess {
+        let config = self.dir.path().join("agent.toml");
+        std::fs::write(&config, &self.config).unwrap();
+        AgentProcess::start(Command::new(std::env::current_exe().unwrap()), &config)
+    }
+}
+
+/// Ends an agent that never gets where a test waits for it.
+struct Watchdog(mpsc::Sender<()>, std::thread::JoinHandle<bool>);
+
+impl Watchdog {
+    fn start(handle: Handle) -> Self {
+        let (alive, gone) = mpsc::channel();
+        let watch = std::thread::spawn(move || {
+            let calm = gone.recv_timeout(PATIENCE) != Err(mpsc::RecvTimeoutError::Timeout);
+            handle.stop();
+            calm
+        });
+        Self(alive, watch)
+    }
+
+    fn calm(self) -> bool {
+        drop(self.0);
+        self.1.join().unwrap()
+    }
+}
+
+fn target(module: &str, version: &str, files: &[Arc<Vec<u8>>]) -> Target {
+    Target {
+        module: Module::new(module).unwrap(),
+        version: Version::new(version).unwrap(),
+        files: files.to_vec(),
+    }
+}
+
+fn offer(platform: &Platform, target: &Target) {
+    platform.change(|world| world.target = Some(target.clone()));
+}
+
+/// The agent in a process of its own: this test program, told by its environment to be one.
+struct AgentProcess {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    seen: Vec<AgentEvent>,
+}
+
+const CONFIG_VARIABLE: &str = "OTARU_TEST_AGENT_CONFIG";
+const REBOOT_CODE: i32 = 85;
+
+impl AgentProcess {
+    fn start(mut command: Command, config: &Path) -> Self {
+        let mut child = command
+            .args(["--exact", "the_agent_process", "--nocapture", "--test-threads=1"])
+            .env(CONFIG_VARIABLE, config)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines, seen: Vec::new() }
+    }
+
+    /// Reads events up to the one wanted.
+    fn until(&mut self, wanted: impl Fn(&AgentEvent) -> bool) -> AgentEvent {
+        for line in self.lines.by_ref() {
+            let line = line.unwrap();
+            // The first event follows the test harness's own words on their line.
+            let Some(at) = line.find("{\"event\"") else { continue };
+            let event: AgentEvent = serde_json::from_str(&line[at..]).unwrap();
+            self.seen.push(event.clone());
+            if wanted(&event) {
+                return event;
+            }
+        }
+        panic!("the agent's process ended; it said {:?}", self.seen);
+    }
+
+    fn cut_power(mut self) -> Vec<AgentEvent> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::take(&mut self.seen)
+    }
+}
+
+impl Drop for AgentProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Not a test of its own: what [`AgentProcess`] runs.
+#[test]
+fn the_agent_process() {
+    let Some(config) = std::env::var_os(CONFIG_VARIABLE) else { return };
+    std::thread::spawn(|| {
+        std::thread::sleep(2 * PATIENCE);
+        std::process::exit(99);
+    });
+    let agent = Agent::new(Config::load(Path::new(&config)).unwrap()).unwrap();
+    let exit = agent.run(&mut |event| println!("{}", serde_json::to_string(event).unwrap())).unwrap();
+    std::process::exit(if exit == Exit::Reboot { REBOOT_CODE } else { 0 });
+}
+
+fn last_downloaded(events: &[AgentEvent]) -> u64 {
+    let told = events.iter().rev().find_map(|event| match event {
+        AgentEvent::Progress { downloaded_bytes, .. } | AgentEvent::Traffic { downloaded_bytes } => {
+            Some(*downloaded_bytes)
+        }
+        _ => None,
+    });
+    told.unwrap_or(0)
+}
+
+fn update(platform: &Platform, device: &Device, target: &Target) -> Vec<AgentEvent> {
+    offer(platform, target);
+    let events = device.run_to_the_end();
+    let updated = AgentEvent::Updated { module: target.module.clone(), version: target.version.clone() };
+    assert!(events.contains(&updated), "{events:?}");
+    device.runs(target);
+    let version = target.version.to_string();
+    platform.wait("the new version is reported", |world| {
+        world.reports.iter().any(|report| is_version(report, &version))
+    });
+    events
+}
+
+#[test]
+fn a_package_of_several_files_goes_through_the_reboot_to_a_confirmed_version() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, "");
+    let files = [image(1, 700_001), image(2, 1), image(3, 300_000)];
+    let events = update(&platform, &device, &target("default", "2.0.0", &files));
+
+    let names =
+        |event: &AgentEvent| serde_json::to_value(event).unwrap()["event"].as_str().unwrap().to_owned();
+    let order: Vec<_> = events
+        .iter()
+        .map(names)
+        .filter(|name| !matches!(&name[..], "progress" | "traffic" | "offline"))
+        .collect();
+    assert_eq!(
+        order,
+        [
+            "started",
+            "online",
+            "offered",
+            "fetching",
+            "fetching",
+            "fetching",
+            "verified",
+            "staged",
+            "activated",
+            "rebooting",
+            "started",
+            "trial",
+            "online",
+            "updated"
+        ]
+    );
+    assert_eq!(last_downloaded(&events), 1_000_002);
+    let world = platform.world();
+    let steps: Vec<u8> = world
+        .reports
+        .iter()
+        .filter_map(|report| match report {
+            Report::Progress { step: Step::Percent(percent), .. } => Some(*percent),
+            _ => None,
+        })
+        .collect();
+    assert!(steps.is_sorted() && steps.first() == Some(&0) && steps.contains(&100), "{steps:?}");
+    let last = world.reports.iter().rposition(|report| is_version(report, "2.0.0")).unwrap();
+    let hundred = world.reports.iter().rposition(|report| matches!(report, Report::Progress { .. })).unwrap();
+    assert!(last > hundred, "the new version comes after all progress");
+}
+
+#[test]
+fn modules_are_updated_each_in_its_own_slots_one_after_the_other() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, "");
+    for (module, version, seed) in [("motor", "8", 4), ("default", "2.0.0", 5), ("motor", "9", 6)] {
+        update(&platform, &device, &target(module, version, &[image(seed, 200_000)]));
+    }
+    device.runs(&target("default", "2.0.0", &[image(5, 200_000)]));
+    let (_, events) = device.run(|event| matches!(event, AgentEvent::Started { .. }));
+    let AgentEvent::Started { modules, .. } = &events[0] else { panic!("{events:?}") };
+    let found: Vec<_> =
+        modules.iter().map(|state| (state.module.as_str(), state.version.as_str(), state.slot)).collect();
+    assert_eq!(found, [("default", "2.0.0", Slot::B), ("motor", "9", Slot::A)]);
+}
+
+#[test]
+fn an_update_works_over_tls_and_mqtt_5() {
+    let platform = Platform::start(Some(common::tls()));
+    let mut device = Device::new(&platform, "");
+    device.config = device.config.replace("tls = true", "tls = true\nmqtt_version = \"5\"");
+    update(&platform, &device, &target("default", "2.0.0", &[image(7, 500_000)]));
+}
+
+#[test]
+fn a_platform_that_is_not_trusted_gets_no_login() {
+    let platform = Platform::start(Some(common::tls()));
+    let device = Device::new(&platform, "");
+    std::fs::write(device.dir.path().join("ca.pem"), common::tls().ca_pem).unwrap();
+    let (_, events) = device.run(|event| matches!(event, AgentEvent::Offline { .. }));
+    assert!(
+        matches!(events.last(), Some(AgentEvent::Offline { reason, .. }) if reason.contains("not trusted")),
+        "{events:?}"
+    );
+    let world = platform.world();
+    assert_eq!((world.logins, world.refused_logins), (0, 0));
+}
+
+#[test]
+fn a_power_cut_in_the_middle_costs_no_stored_byte() {
+    const LEN: u64 = 4_000_000;
+    let platform = Platform::start(None);
+    let device = Device::new(
+        &platform,
+        "[policy]\ncheckpoint_bytes = 131072\nreport_interval_s = 0\nreport_percent = 1",
+    );
+    let target = target("default", "2.0.0", &[image(8, LEN as usize)]);
+    offer(&platform, &target);
+    platform.change(|world| world.gate = Some(2_000_000));
+    let mut process = device.process();
+    // All that the gate let through is stored: at least two million bytes less one checkpoint are saved.
+    process.until(|event| matches!(event, AgentEvent::Progress { done, .. } if *done >= 1_990_000));
+    let before = process.cut_power();
+    platform.change(|world| {
+        world.gate = None;
+        world.requests.clear();
+        world.bytes_served = 0;
+    });
+
+    let mut process = device.process();
+    let fetching = process.until(|event| matches!(event, AgentEvent::Fetching { .. }));
+    let AgentEvent::Fetching { offset, resumed, .. } = fetching else { panic!("{fetching:?}") };
+    assert!(resumed && (1_800_000..=2_000_000 + 65_536).contains(&offset), "{offset}");
+    process.until(|event| matches!(event, AgentEvent::Rebooting));
+    assert_eq!(process.child.wait().unwrap().code(), Some(REBOOT_CODE));
+    {
+        let world = platform.world();
+        let requests: Vec<_> = world.requests.iter().map(|request| (request.start, request.status)).collect();
+        assert_eq!(requests, [(offset, 206)], "the wire says the same");
+    }
+    assert_eq!(last_downloaded(&process.seen), LEN - offset, "no stored byte was fetched again");
+    assert!(last_downloaded(&before) >= 1_990_000);
+    let mut process = device.process();
+    process.until(|event| matches!(event, AgentEvent::Updated { .. }));
+    device.runs(&target);
+}
+
+#[test]
+fn a_power_cut_after_each_stage_ends_in_the_new_version() {
+    let platform = Platform::start(None);
+    for stage in ["offered", "fetching", "verified", "staged", "activated", "rebooting", "trial", "online"] {
+        let device = Device::new(&platform, "[policy]\nretry_first_s = 0.1");
+        let target = target("default", "2.0.0", &[image(9, 300_000)]);
+        offer(&platform, &target);
+        let mut process = device.process();
+        process.until(|event| {
+            serde_json::to_value(event).unwrap()["event"] == stage || matches!(event, AgentEvent::Rebooting)
+        });
+        if stage == "trial" {
+            process.child.wait().unwrap();
+            process = device.process();
+            process.until(|event| matches!(event, AgentEvent::Trial));
+        }
+        process.cut_power();
+        let events = device.run_to_the_end();
+        assert!(
+            events.iter().any(|event| matches!(event, AgentEvent::Updated { .. })),
+            "{stage}: {events:?}"
+        );
+        device.runs(&target);
+    }
+}
+
+#[test]
+fn a_stopped_agent_goes_on_where_it_was() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, "[policy]\ncheckpoint_bytes = 65536");
+    let target = target("default", "2.0.0", &[image(10, 2_000_000)]);
+    offer(&platform, &target);
+    platform.change(|world| world.gate = Some(1_000_000));
+    let (exit, _) = device.run(|event| matches!(event, AgentEvent::Traffic { downloaded_bytes } | AgentEvent::Progress { downloaded_bytes, .. } if *downloaded_bytes >= 500_000));
+    assert_eq!(exit, Exit::Stopped);
+    platform.change(|world| world.gate = None);
+    let events = device.run_to_the_end();
+    let offset = events.iter().find_map(|event| match event {
+        AgentEvent::Fetching { offset, resumed: true, .. } => Some(*offset),
+        _ => None,
+    });
+    assert!(offset.unwrap() >= 400_000, "{events:?}");
+    device.runs(&target);
+}
+
+#[test]
+fn the_process_restarts_itself_where_that_is_its_reboot() {
+    let platform = Platform::start(None);
+    let mut device = Device::new(&platform, "");
+    device.config = device.config.replace("mode = \"exit\"", "mode = \"restart\"");
+    let target = target("default", "2.0.0", &[image(11, 100_000)]);
+    offer(&platform, &target);
+    let mut process = device.process();
+    process.until(|event| matches!(event, AgentEvent::Rebooting));
+    // The same process, with all the new one has to know taken from the storage.
+    process.until(|event| matches!(event, AgentEvent::Started { modules, .. } if modules[0].version.as_str() == "2.0.0"));
+    process.until(|event| matches!(event, AgentEvent::Updated { .. }));
+    device.runs(&target);
+}
+
+#[test]
+fn a_reboot_command_is_run() {
+    let platform = Platform::start(None);
+    let mut device = Device::new(&platform, "");
+    let sign = device.dir.path().join("rebooted");
+    let command = format!("mode = \"command\"\ncommand = [\"touch\", {:?}]", sign.display().to_string());
+    device.config = device.config.replace("mode = \"exit\"", &command);
+    offer(&platform, &target("default", "2.0.0", &[image(12, 1000)]));
+    let mut process = device.process();
+    process.until(|event| matches!(event, AgentEvent::Rebooting));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !sign.exists() {
+        assert!(Instant::now() < deadline, "the command did not run");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_spoiled_write_fails_the_digest_once_and_the_retry_succeeds() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, "[faults]\ncorrupt_write_at = 150000");
+    let events = update(&platform, &device, &target("default", "2.0.0", &[image(13, 200_000)]));
+    let again = events.iter().filter(|event| matches!(event, AgentEvent::StartedOver { .. })).count();
+    assert_eq!(again, 1, "{events:?}");
+    assert_eq!(last_downloaded(&events), 400_000);
+    assert!(platform.world().reports.iter().all(|report| failure(report).is_none()));
+}
+
+#[test]
+fn an_expired_link_is_asked_for_anew_and_no_byte_is_fetched_twice() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, "[policy]\nretry_first_s = 0.1");
+    platform.change(|world| world.expire_after = Some(600_000));
+    let events = update(&platform, &device, &target("default", "2.0.0", &[image(14, 1_000_000)]));
+    assert!(events.contains(&AgentEvent::LinkRefused { status: 403 }), "{events:?}");
+    let world = platform.world();
+    assert!(world.reports.iter().any(|report| matches!(report, Report::Query { .. })));
+    assert!(world.reports.iter().all(|report| failure(report).is_none()));
+    // What was on its way when the server hung up is all that may be lost.
+    assert!(world.bytes_served < 1_000_000 + 600_000, "{}", world.bytes_served);
+    assert!(world.requests.iter().any(|request| request.status == 206 && request.start > 0));
+}
+
+#[test]
+fn a_new_version_that_is_not_healthy_gives_way_to_the_old_one() {
+    let platform = Platform::start(None);
+    let more = "[health]\ncommand = [\"false\"]\n[policy]\ntrial_timeout_s = 0.5\nhealth_interval_s = 0.1";
+    let device = Device::new(&platform, more);
+    offer(&platform, &target("default", "2.0.0", &[image(15, 10_000)]));
+    let events = device.run_to_the_end();
+    let fell_back = events.iter().find_map(|event| match event {
+        AgentEvent::FellBack { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    assert!(fell_back.unwrap().contains("false ended with"), "{events:?}");
+    let (_, events) = device.run(|event| matches!(event, AgentEvent::Online));
+    let AgentEvent::Started { modules, .. } = &events[0] else { panic!("{events:?}") };
+    assert_eq!((modules[0].version.as_str(), modules[0].slot), ("1.0.0", Slot::A));
+    platform.wait("the failure is reported", |world| {
+        world.reports.iter().any(|report| failure(report) == Some(Failure::Upgrade))
+    });
+    assert!(!platform.world().reports.iter().any(|report| is_version(report, "2.0.0")), "never claimed");
+}
+
+#[test]
+fn a_new_version_that_only_crashes_gives_way_after_its_tries() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, "");
+    offer(&platform, &target("default", "2.0.0", &[image(16, 10_000)]));
+    assert_eq!(device.run(|_| false).0, Exit::Reboot);
+    for start in 1..=3 {
+        let (_, events) = device.run(|event| matches!(event, AgentEvent::Started { .. }));
+        let AgentEvent::Started { modules, .. } = &events[0] else { panic!("{events:?}") };
+        assert_eq!(modules[0].version.as_str(), "2.0.0", "start {start}");
+    }
+    let events = device.run_to_the_end();
+    assert!(events.iter().any(|event| matches!(event, AgentEvent::FellBack { .. })), "{events:?}");
+    let AgentEvent::Started { modules, .. } = &events[0] else { panic!("{events:?}") };
+    assert_eq!(modules[0].version.as_str(), "1.0.0");
+}
+
+#[test]
+fn a_medium_that_ends_within_the_package_fails_as_a_write_and_leaves_the_running_slot() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, "");
+    let first = target("default", "2.0.0", &[image(17, 50_000)]);
+    update(&platform, &device, &first);
+
+    offer(&platform, &target("default", "3.0.0", &[image(19, 1_000_000)]));
+    let config = device.dir.path().join("agent.toml");
+    std::fs::write(&config, &device.config).unwrap();
+    // The system itself refuses to let any file grow past 100 KiB.
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "trap '' XFSZ; ulimit -f 200; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap());
+    let mut process = AgentProcess::start(command, &config);
+    let failed = process.until(|event| matches!(event, AgentEvent::Failed { .. }));
+    let AgentEvent::Failed { failure: step, reason } = &failed else { panic!("{failed:?}") };
+    assert_eq!(*step, Failure::Write);
+    assert!(reason.contains("no room left"), "{reason}");
+    device.runs(&first);
+    platform.wait("the failure is reported", |world| {
+        world.reports.iter().any(|report| failure(report) == Some(Failure::Write))
+    });
+}
+
+#[test]
+fn a_wrong_secret_is_told_and_not_hammered() {
+    let platform = Platform::start(None);
+    let mut device = Device::new(&platform, "");
+    device.config = device.config.replace(SECRET, "wrong");
+    let (_, events) = device.run(|event| matches!(event, AgentEvent::Offline { .. }));
+    let Some(AgentEvent::Offline { reason, retry_after_ms }) = events.last() else { panic!("{events:?}") };
+    assert!(reason.contains("check product key, device name and secret"), "{reason}");
+    assert!(*retry_after_ms >= 15_000, "{retry_after_ms}");
+    platform.wait("the login is refused, once", |world| world.refused_logins == 1);
+    assert!(!format!("{events:?}").contains("wrong\""));
+}
+
+#[test]
+fn two_agents_never_share_a_storage_folder() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, "");
+    let first = device.agent().unwrap();
+    let Err(error) = device.agent() else { panic!("a second agent was let in") };
+    assert!(matches!(error, AgentError::InUse { .. }), "{error}");
+    assert!(error.to_string().contains("state"), "{error}");
+    drop(first);
+    device.agent().unwrap();
+}
+
+#[test]
+fn a_stalled_file_server_does_not_hold_up_the_session() {
+    let platform = Platform::start(None);
+    let mut device = Device::new(&platform, "");
+    device.config = device.config.replace("[storage]", "keep_alive_s = 1\n[storage]");
+    let target = target("default", "2.0.0", &[image(20, 500_000)]);
+    offer(&platform, &target);
+    platform.change(|world| world.gate = Some(100_000));
+    let agent = device.agent().unwrap();
+    let handle = agent.handle();
+    std::thread::scope(|scope| {
+        let runs = scope.spawn(move || agent.run(&mut |_| {}).unwrap());
+        platform.wait("the session is probed while the download stalls", |world| world.pings >= 2);
+        assert_eq!(platform.world().logins, 1);
+        handle.cancel();
+        platform.wait("a cancel works while the download stalls", |world| {
+            world.reports.iter().any(|report| failure(report).is_some())
+        });
+        handle.stop();
+        assert_eq!(runs.join().unwrap(), Exit::Stopped);
+    });
+}
+
+#[test]
+fn nothing_is_fetched_before_the_user_agrees() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, "[policy]\nask_before_fetch = true");
+    let target = target("default", "2.0.0", &[image(21, 50_000)]);
+    offer(&platform, &target);
+    let agent = device.agent().unwrap();
+    let handle = agent.handle();
+    let mut offers = 0;
+    let exit = agent
+        .run(&mut |event| {
+            if matches!(event, AgentEvent::Offered { .. }) {
+                assert!(platform.world().requests.is_empty());
+                offers += 1;
+                match offers {
+                    1 => handle.postpone(Duration::from_millis(50)),
+                    _ => handle.accept(),
+                }
+            }
+        })
+        .unwrap();
+    assert_eq!((exit, offers), (Exit::Reboot, 2));
+}
