@@ -108,6 +108,29 @@ async fn a_device_that_stops_reading_a_notice_is_dropped_after_a_while() {
 }
 
 #[tokio::test]
+async fn a_device_that_floods_does_not_starve_the_others() {
+    let mut gateway = Gateway::start(GatewayOptions::default()).await;
+    let mut other = gateway.device("other", V311).await;
+    // On a thread of its own: it never waits for the gateway's runtime, which has one thread here.
+    let mut flood = std::net::TcpStream::connect(gateway.address).unwrap();
+    let flooding = std::thread::spawn(move || {
+        use std::io::Write;
+        flood.write_all(&connect_packet("flood", V311)).unwrap();
+        let messages = [0x30, 5, 0, 2, b'n', b'o', b'x'].repeat(10_000);
+        while flood.write_all(&messages).is_ok() {}
+    });
+    assert_eq!(gateway.seen().await, Seen::Connected(device("flood")));
+    for _ in 0..20 {
+        gateway.sessions.deliver(&device("other"), notice("other", Qos::AtLeastOnce));
+        assert!(matches!(other.event().await, ClientEvent::Message(_)));
+    }
+    assert!(gateway.sessions.is_connected(&device("flood")));
+    gateway.sessions.close(&device("flood"));
+    assert_eq!(gateway.seen().await, Seen::Disconnected(device("flood")));
+    flooding.join().unwrap();
+}
+
+#[tokio::test]
 async fn garbage_closes_its_own_connection_only() {
     let mut gateway = Gateway::start(GatewayOptions::default()).await;
     let mut steady = gateway.device("steady", V311).await;
