@@ -49,6 +49,15 @@ fn half_received_messages_are_bounded() {
 }
 
 #[test]
+fn a_refused_qos_2_message_ends_with_its_refusal_and_is_not_half_received() {
+    let flood: Vec<u8> =
+        (1..=100).flat_map(|id| [&[0x34, 12, 0, 7][..], b"foreign", &[0, id, 0]].concat()).collect();
+    let (flow, out, messages) = feed(V5, &flood);
+    assert_eq!((flow, messages.len()), (Ok(Flow::Continue), 0));
+    assert!(out.starts_with(&[0x50]) && out[2..5] == [0, 1, 0x87], "{out:?}");
+}
+
+#[test]
 fn a_busy_handler_stops_the_reading_and_nothing_is_lost() {
     for version in BOTH {
         let publish = |id: u8, payload: u8| match version {
