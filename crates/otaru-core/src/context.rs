@@ -1,20 +1,20 @@
 //! What every state works with: outputs, timers, the Record, the platform's ear.
 
+mod keeping;
+mod reporting;
+
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::time::Duration;
 
-use otaru_wire::{ByteRange, Failure, Instant, Module, Notice, Report, Step, Version};
+use otaru_wire::{ByteRange, Instant, Module, Notice, Version};
 
 use crate::{
     Event, Output, Policy, Record, RequestId, SlotError, UpdaterOptions,
     ledger::{Kind, Ledger},
-    record::{FailedOffer, MAX_DESCRIPTION_BYTES, MAX_OWED, Owed, Task, clip, fingerprint},
     retry::Spread,
     timers::{Timer, Timers},
 };
-
-/// Saves of the Record that may fail in a row before the Task does.
-const SAVE_ATTEMPTS: u32 = 3;
+use keeping::Saving;
 
 /// What a state gets to see of [`crate::Input`]: answers are known to be awaited, notices to be well formed.
 #[derive(Debug)]
@@ -61,14 +61,6 @@ pub(crate) struct Context {
     spread: Spread,
     last_request: u32,
     last_message: u32,
-}
-
-/// Only one save is under way; what changed meanwhile goes into the next one.
-#[derive(Debug, Default)]
-struct Saving {
-    under_way: bool,
-    changed: bool,
-    failures: u32,
 }
 
 impl Context {
@@ -181,173 +173,5 @@ impl Context {
     /// True if that fetch was ever asked for.
     pub(crate) fn knows_fetch(&self, request: RequestId) -> bool {
         (1..=self.last_request).contains(&request.0)
-    }
-}
-
-/// The Record.
-impl Context {
-    pub(crate) fn task(&self) -> Option<&Task> {
-        self.record.task.as_ref()
-    }
-
-    pub(crate) fn take_task(&mut self) -> Option<Task> {
-        self.record.task.take()
-    }
-
-    pub(crate) fn put_back_task(&mut self, task: Option<Task>) {
-        self.record.task = task;
-    }
-
-    /// Keeps the Task in hand as it is now, or that there is none.
-    pub(crate) fn keep_task(&mut self, task: Option<&Task>) {
-        self.record.task = task.cloned();
-        self.save();
-    }
-
-    pub(crate) fn save(&mut self) {
-        if self.saving.under_way {
-            self.saving.changed = true;
-        } else {
-            self.saving = Saving { under_way: true, changed: false, failures: self.saving.failures };
-            self.ask(Kind::Saved, Output::Save(self.record.clone()));
-        }
-    }
-
-    /// The doer's answer. Gives the cue, if this ends it.
-    pub(crate) fn saved(&mut self, result: Result<(), SlotError>) -> Option<Cue> {
-        match result {
-            Ok(()) => {
-                self.saving.failures = 0;
-                self.saving.under_way = false;
-                if self.saving.changed {
-                    self.save();
-                    return None;
-                }
-                Some(Cue::Saved)
-            }
-            Err(error) if self.saving.failures >= SAVE_ATTEMPTS => {
-                self.saving = Saving::default();
-                Some(Cue::SaveFailed(error))
-            }
-            Err(_) => {
-                // `under_way` stays: the next try is the timer's.
-                self.saving.failures += 1;
-                let pause = self.pause(self.saving.failures);
-                self.start_timer(Timer::Save, pause);
-                None
-            }
-        }
-    }
-
-    /// The time to save again has come.
-    pub(crate) fn save_again(&mut self) {
-        self.saving.under_way = false;
-        self.save();
-    }
-
-    /// The store is silent: nothing is under way any more.
-    pub(crate) fn give_up_saving(&mut self) {
-        self.saving = Saving::default();
-        self.timers.clear(Timer::Save);
-    }
-
-    /// How often this offer failed in a row.
-    pub(crate) fn failures_of(&self, notice: &Notice) -> u16 {
-        let failed = self.record.failed.as_ref();
-        failed.filter(|failed| failed.fingerprint == fingerprint(notice)).map_or(0, |failed| failed.times)
-    }
-
-    /// Counts a failure of this offer, and does not take it again for a while.
-    pub(crate) fn count_failure(&mut self, notice: &Notice) {
-        let times = self.failures_of(notice).saturating_add(1);
-        self.record.failed = Some(FailedOffer { fingerprint: fingerprint(notice), times });
-        self.hold_failed_offer();
-    }
-
-    pub(crate) fn forget_failures(&mut self) {
-        self.record.failed = None;
-        self.timers.clear(Timer::Hold);
-    }
-
-    /// Starts the pause before the offer that failed last may be taken again.
-    pub(crate) fn hold_failed_offer(&mut self) {
-        if let Some(times) = self.record.failed.as_ref().map(|failed| failed.times) {
-            let (first, longest) = (self.policy().retry_first, self.policy().offer_longest);
-            let pause = self.spread.pause(first, longest, times.into());
-            self.start_timer(Timer::Hold, pause);
-        }
-    }
-}
-
-/// Reports.
-impl Context {
-    pub(crate) fn publish(&mut self, report: &Report) {
-        self.last_message = self.last_message.wrapping_add(1);
-        let message = self.options.dialect.write_report(&self.options.device, self.last_message, report);
-        self.emit(Output::Publish(message));
-    }
-
-    /// Reports how far the Task is, if anybody listens.
-    pub(crate) fn report_percent(&mut self, module: &Module, percent: u8) {
-        if self.connected {
-            let step = Step::Percent(percent);
-            self.publish(&Report::Progress { module: module.clone(), step, description: String::new() });
-        }
-    }
-
-    pub(crate) fn query(&mut self, module: Module) {
-        self.publish(&Report::Query { module });
-    }
-
-    /// Reports a failure now, or keeps it until somebody listens.
-    pub(crate) fn report_failure(&mut self, module: &Module, failure: Failure, reason: &str) {
-        let description = clip(reason.into(), MAX_DESCRIPTION_BYTES);
-        let owed = Owed { module: module.clone(), failure, description };
-        if self.connected {
-            self.publish_failure(owed);
-        } else {
-            self.record.owed.retain(|older| older.module != owed.module);
-            self.record.owed.truncate(MAX_OWED - 1);
-            self.record.owed.push(owed);
-            self.save();
-        }
-    }
-
-    /// True if a failure of that module waits to be reported.
-    pub(crate) fn owes(&self, module: &Module) -> bool {
-        self.record.owed.iter().any(|owed| owed.module == *module)
-    }
-
-    /// The module works after all: a failure that waits to be reported is no longer true.
-    pub(crate) fn owe_nothing(&mut self, module: &Module) {
-        self.record.owed.retain(|owed| owed.module != *module);
-    }
-
-    /// Reports the failures that waited for somebody to listen. They go before the versions: a platform takes an
-    /// unchanged version as "nothing happened yet" and would offer again.
-    pub(crate) fn report_owed(&mut self) {
-        let owed = core::mem::take(&mut self.record.owed);
-        let changed = !owed.is_empty();
-        owed.into_iter().for_each(|owed| self.publish_failure(owed));
-        if let Some(module) = self.fell_back.take() {
-            self.emit(Output::ForgetFallback(module));
-        }
-        if changed {
-            self.save();
-        }
-    }
-
-    fn publish_failure(&mut self, owed: Owed) {
-        let Owed { module, failure, description } = owed;
-        self.publish(&Report::Progress { module, step: Step::Failed(failure), description });
-    }
-
-    /// Reports every module's version, except one on Trial.
-    pub(crate) fn report_versions(&mut self) {
-        for (module, version) in self.running.clone() {
-            if self.on_trial.as_ref() != Some(&module) {
-                self.publish(&Report::Version { module, version });
-            }
-        }
     }
 }

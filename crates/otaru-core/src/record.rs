@@ -1,6 +1,7 @@
 //! What a device keeps across a power cut.
 
 mod bytes;
+mod cursor;
 
 use alloc::{string::String, vec, vec::Vec};
 

@@ -1,12 +1,10 @@
 //! The Record's layout, both directions.
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::vec::Vec;
 
 use otaru_wire::{Digest, DigestMethod, Failure, File, Hasher, MAX_FILES, Module, Notice, Source, Version};
 
+use super::cursor::{Reader, Writer};
 use super::{FailedOffer, MAX_DESCRIPTION_BYTES, Owed, Record, RecordError, Running, Stage, Task, clip};
 
 const VERSION: u16 = 1;
@@ -191,87 +189,9 @@ fn flag(bit: u8, set: bool) -> u8 {
     if set { bit } else { 0 }
 }
 
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn u8(&mut self, value: u8) {
-        self.0.push(value);
-    }
-
-    fn u16(&mut self, value: u16) {
-        self.bytes(&value.to_le_bytes());
-    }
-
-    fn u64(&mut self, value: u64) {
-        self.bytes(&value.to_le_bytes());
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn text8(&mut self, text: &str) {
-        let text = clip(text.to_string(), u8::MAX.into());
-        self.u8(text.len() as u8);
-        self.bytes(text.as_bytes());
-    }
-
-    fn text16(&mut self, text: &str) {
-        let text = clip(text.to_string(), u16::MAX.into());
-        self.u16(text.len() as u16);
-        self.bytes(text.as_bytes());
-    }
-
-    fn text32(&mut self, text: &str) {
-        self.bytes(&(text.len() as u32).to_le_bytes());
-        self.bytes(text.as_bytes());
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.take(1)?.first().copied()
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        Some(u16::from_le_bytes(self.take(2)?.try_into().ok()?))
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
-    }
-
-    fn text(&mut self, len: usize) -> Option<String> {
-        core::str::from_utf8(self.take(len)?).ok().map(ToString::to_string)
-    }
-
-    fn text8(&mut self) -> Option<String> {
-        let len = self.u8()?.into();
-        self.text(len)
-    }
-
-    fn text16(&mut self) -> Option<String> {
-        let len = self.u16()?.into();
-        self.text(len)
-    }
-
-    fn text32(&mut self) -> Option<String> {
-        let len = u32::from_le_bytes(self.take(4)?.try_into().ok()?);
-        self.text(usize::try_from(len).ok()?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::vec;
+    use std::{string::ToString, vec};
 
     use proptest::prelude::*;
 

@@ -157,9 +157,10 @@ fn a_cut_around_a_full_slot_never_leaves_a_record_ahead_of_the_slot() {
 #[test]
 fn a_cut_while_a_newer_offer_takes_over_ends_on_the_newer_version() {
     let newer = Package { version: "3.0.0", ..Package::new(vec![image(4_000, 9)]) };
-    let run = |cut: Option<usize>, unsaved| {
+    let run = |cut: Option<usize>, unsaved, slot_lags| {
         let mut world = World::new();
         world.unsaved = unsaved;
+        world.slot_lags = slot_lags; // the newer offer comes while a save of the older Task is under way
         world.disk.trial_boots = 9;
         world.server.faults = [Fault::Breaks(2_000)].into();
         world.offer(&Package::new(vec![image(5_000, 7)]));
@@ -173,8 +174,10 @@ fn a_cut_while_a_newer_offer_takes_over_ends_on_the_newer_version() {
         world.steps - half
     };
     for unsaved in [Unsaved::Lost, Unsaved::Kept] {
-        for cut in 0..run(None, unsaved) {
-            run(Some(cut), unsaved);
+        for slot_lags in [false, true] {
+            for cut in 0..run(None, unsaved, slot_lags) {
+                run(Some(cut), unsaved, slot_lags);
+            }
         }
     }
 }

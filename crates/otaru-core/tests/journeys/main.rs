@@ -7,4 +7,5 @@ mod clean;
 mod cuts;
 mod decisions;
 mod faults;
+mod slots;
 mod world;

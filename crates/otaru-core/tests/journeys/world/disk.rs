@@ -57,12 +57,12 @@ impl Disk {
 
     pub(crate) fn store(&mut self, file: usize, offset: u64, bytes: &[u8]) -> Result<(), SlotError> {
         let module = self.prepared.clone().expect("a slot is prepared before bytes are stored");
-        if self.capacity.is_some_and(|capacity| offset + bytes.len() as u64 > capacity) {
-            return Err(SlotError::Full("0 bytes left".into()));
-        }
         let slot = &mut self.slots.get_mut(&module).unwrap()[file];
         let (start, end) = (offset as usize, offset as usize + bytes.len());
         assert!(start <= slot.len(), "a gap before {start} of file {file}");
+        if self.capacity.is_some_and(|capacity| end as u64 > capacity) {
+            return Err(SlotError::Full("0 bytes left".into()));
+        }
         slot.resize(slot.len().max(end), 0);
         slot[start..end].copy_from_slice(bytes);
         if self.corrupt > 0 {

@@ -36,6 +36,10 @@ pub(crate) struct World {
     pub(crate) chunk: usize,
     /// The slot answers only when the network is silent.
     pub(crate) slot_lags: bool,
+    /// The slot never answers a store.
+    pub(crate) slot_silent: bool,
+    /// So many reboots do not happen.
+    pub(crate) ignored_reboots: u32,
     /// Outputs done and inputs given: the places where the power can go.
     pub(crate) steps: usize,
     /// The power goes before these steps, in order.
@@ -71,6 +75,8 @@ impl World {
             offline: false,
             chunk: 300,
             slot_lags: false,
+            slot_silent: false,
+            ignored_reboots: 0,
             steps: 0,
             cuts: VecDeque::new(),
             unsaved: Unsaved::Lost,
@@ -176,6 +182,7 @@ impl World {
                 let answer = self.answer.take().expect("only a running fetch is stopped");
                 assert_eq!(answer.request, request);
             }
+            Output::Store { .. } if self.slot_silent => {}
             Output::Store { file, offset, bytes } => {
                 self.stored += bytes.len() as u64;
                 let result = self.disk.store(file, offset, &bytes);
@@ -194,6 +201,7 @@ impl World {
                 let result = self.disk.activate(module, version);
                 self.inbox.push_back(Input::Activated(result));
             }
+            Output::Reboot if self.ignored_reboots > 0 => self.ignored_reboots -= 1,
             Output::Reboot => self.boot(),
             Output::CheckHealth(_) if self.health_silent => {}
             Output::CheckHealth(_) => {

@@ -1,0 +1,83 @@
+//! What the platform is told.
+
+use alloc::string::String;
+
+use otaru_wire::{Failure, Module, Report, Step};
+
+use super::Context;
+use crate::{
+    Output,
+    record::{MAX_DESCRIPTION_BYTES, MAX_OWED, Owed, clip},
+};
+
+impl Context {
+    pub(crate) fn publish(&mut self, report: &Report) {
+        self.last_message = self.last_message.wrapping_add(1);
+        let message = self.options.dialect.write_report(&self.options.device, self.last_message, report);
+        self.emit(Output::Publish(message));
+    }
+
+    /// Reports how far the Task is, if anybody listens.
+    pub(crate) fn report_percent(&mut self, module: &Module, percent: u8) {
+        if self.connected {
+            let step = Step::Percent(percent);
+            self.publish(&Report::Progress { module: module.clone(), step, description: String::new() });
+        }
+    }
+
+    pub(crate) fn query(&mut self, module: Module) {
+        self.publish(&Report::Query { module });
+    }
+
+    /// Reports a failure now, or keeps it until somebody listens.
+    pub(crate) fn report_failure(&mut self, module: &Module, failure: Failure, reason: &str) {
+        let description = clip(reason.into(), MAX_DESCRIPTION_BYTES);
+        let owed = Owed { module: module.clone(), failure, description };
+        if self.connected {
+            self.publish_failure(owed);
+        } else {
+            self.record.owed.retain(|older| older.module != owed.module);
+            self.record.owed.truncate(MAX_OWED - 1);
+            self.record.owed.push(owed);
+            self.save();
+        }
+    }
+
+    /// True if a failure of that module waits to be reported.
+    pub(crate) fn owes(&self, module: &Module) -> bool {
+        self.record.owed.iter().any(|owed| owed.module == *module)
+    }
+
+    /// The module works after all: a failure that waits to be reported is no longer true.
+    pub(crate) fn owe_nothing(&mut self, module: &Module) {
+        self.record.owed.retain(|owed| owed.module != *module);
+    }
+
+    /// Reports the failures that waited for somebody to listen. They go before the versions: a platform takes an
+    /// unchanged version as "nothing happened yet" and would offer again.
+    pub(crate) fn report_owed(&mut self) {
+        let owed = core::mem::take(&mut self.record.owed);
+        let changed = !owed.is_empty();
+        owed.into_iter().for_each(|owed| self.publish_failure(owed));
+        if let Some(module) = self.fell_back.take() {
+            self.emit(Output::ForgetFallback(module));
+        }
+        if changed {
+            self.save();
+        }
+    }
+
+    fn publish_failure(&mut self, owed: Owed) {
+        let Owed { module, failure, description } = owed;
+        self.publish(&Report::Progress { module, step: Step::Failed(failure), description });
+    }
+
+    /// Reports every module's version, except one on Trial.
+    pub(crate) fn report_versions(&mut self) {
+        for (module, version) in self.running.clone() {
+            if self.on_trial.as_ref() != Some(&module) {
+                self.publish(&Report::Version { module, version });
+            }
+        }
+    }
+}
