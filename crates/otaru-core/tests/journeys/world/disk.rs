@@ -22,6 +22,8 @@ pub(crate) struct Disk {
     /// The same, as a power cut leaves it.
     durable: HashMap<Module, Vec<Vec<u8>>>,
     prepared: Option<Module>,
+    /// A store was refused since the slot was prepared.
+    refused: bool,
     armed: Option<(Module, Version)>,
     trial: Option<(Module, Version, u32)>,
     fell_back: Option<Module>,
@@ -53,14 +55,19 @@ impl Disk {
             self.durable.insert(module.clone(), empty); // the worst case: gone at once
         }
         self.prepared = Some(module);
+        self.refused = false;
     }
 
     pub(crate) fn store(&mut self, file: usize, offset: u64, bytes: &[u8]) -> Result<(), SlotError> {
         let module = self.prepared.clone().expect("a slot is prepared before bytes are stored");
         let slot = &mut self.slots.get_mut(&module).unwrap()[file];
         let (start, end) = (offset as usize, offset as usize + bytes.len());
-        assert!(start <= slot.len(), "a gap before {start} of file {file}");
+        if start > slot.len() {
+            assert!(self.refused, "a gap before {start} of file {file}");
+            return Err(SlotError::Medium("a gap".into())); // on its way when an earlier one was refused
+        }
         if self.capacity.is_some_and(|capacity| end as u64 > capacity) {
+            self.refused = true;
             return Err(SlotError::Full("0 bytes left".into()));
         }
         slot.resize(slot.len().max(end), 0);
