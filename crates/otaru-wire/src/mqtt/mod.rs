@@ -7,6 +7,7 @@
 mod admission;
 mod client;
 mod frame;
+mod half_received;
 mod packet;
 mod server;
 #[cfg(test)]

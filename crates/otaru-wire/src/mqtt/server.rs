@@ -6,13 +6,11 @@ use core::{num::NonZeroU16, time::Duration};
 use super::{
     Connect, Message, ProtocolVersion, Qos, Violation,
     frame::{Frame, Framer},
+    half_received::{HalfReceived, RECEIVE_MAXIMUM},
     packet::{Ack, Asked, Delivery, Packet, Publish},
     write,
 };
 use crate::Instant;
-
-/// QoS 1 and 2 messages a device may have on the way. Told to MQTT 5 devices; bounds the half-received ones.
-const RECEIVE_MAXIMUM: u16 = 64;
 
 /// Added to one and a half keep-alive times before a silent device counts as gone.
 const SLACK: Duration = Duration::from_secs(1);
@@ -92,7 +90,7 @@ pub struct Server {
     max_packet: usize,
     framer: Framer,
     in_flight: Vec<NonZeroU16>,
-    half_received: Vec<NonZeroU16>,
+    half_received: HalfReceived,
     /// A message the handler was too busy for. Boxed: there hardly ever is one.
     held: Option<Box<(Message, Reply)>>,
     keep_alive: Duration,
@@ -125,7 +123,7 @@ impl Server {
             max_packet: connect.limits.max_packet,
             framer: Framer::new(options.max_packet),
             in_flight: Vec::new(),
-            half_received: Vec::new(),
+            half_received: HalfReceived::default(),
             held: None,
             keep_alive,
             heard: now,
@@ -238,7 +236,7 @@ impl Server {
             Packet::Ack(Ack::Puback, id, _) => self.acknowledged(id),
             Packet::Ack(Ack::Pubrec | Ack::Pubcomp, ..) => {}
             Packet::Ack(Ack::Pubrel, id, _) => {
-                self.half_received.retain(|half| *half != id);
+                self.half_received.release(id);
                 write::ack(out, self.version, Ack::Pubcomp, id, false)?;
             }
             Packet::Subscribe(id, asked) => self.subscribe(id, &asked, handler, out)?,
@@ -262,14 +260,13 @@ impl Server {
         let (qos, reply) = match delivery {
             Delivery::Qos0 => (Qos::AtMostOnce, None),
             Delivery::Qos1(id) => (Qos::AtLeastOnce, Some((Ack::Puback, id))),
-            Delivery::Qos2(id) if self.half_received.contains(&id) => {
+            Delivery::Qos2(id) if self.half_received.is_new(id)? => {
+                (Qos::AtLeastOnce, Some((Ack::Pubrec, id)))
+            }
+            Delivery::Qos2(id) => {
                 write::ack(out, self.version, Ack::Pubrec, id, false)?;
                 return Ok(Flow::Continue);
             }
-            Delivery::Qos2(_) if self.half_received.len() >= usize::from(RECEIVE_MAXIMUM) => {
-                return Err(Violation::new(0x93, "too many QoS 2 messages that were not released"));
-            }
-            Delivery::Qos2(id) => (Qos::AtLeastOnce, Some((Ack::Pubrec, id))),
         };
         self.offer(Message { topic, payload, qos }, reply, handler, out)
     }
@@ -292,7 +289,7 @@ impl Server {
         let Some((ack, id)) = reply else { return Ok(Flow::Continue) };
         let ends_here = refused && self.version == ProtocolVersion::V5;
         if ack == Ack::Pubrec && !ends_here {
-            self.half_received.push(id);
+            self.half_received.insert(id);
         }
         write::ack(out, self.version, ack, id, refused)?;
         Ok(Flow::Continue)

@@ -1,5 +1,6 @@
 //! The device's role of an MQTT session.
 
+mod keep_alive;
 mod outbox;
 mod session;
 #[cfg(test)]

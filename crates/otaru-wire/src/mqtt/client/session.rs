@@ -1,30 +1,30 @@
 //! The session itself: handshake, acknowledgements, keep-alive.
 
+mod incoming;
+
 use alloc::{
     collections::VecDeque,
     string::{String, ToString},
     vec::Vec,
 };
-use core::{num::NonZeroU16, time::Duration};
+use core::num::NonZeroU16;
 
 use super::{
     ClientEvent, ClientOptions, CloseReason, PublishError, Refusal, Ticket,
+    keep_alive::KeepAlive,
     outbox::{Flight, Outbox, free_id},
 };
 use crate::{
     Instant,
     mqtt::{
-        Message, ProtocolVersion, Qos, Violation,
-        frame::{Frame, Framer},
-        packet::{Ack, Connack, Delivery, Limits, Packet, Publish},
+        Message, Qos, Violation,
+        frame::Framer,
+        half_received::{HalfReceived, RECEIVE_MAXIMUM},
+        packet::{Ack, Limits},
         topic::{is_filter, is_topic},
         write,
     },
 };
-
-/// Unacknowledged messages that the platform may have on the way to us. Told to MQTT 5 platforms; also bounds the
-/// half-received QoS 2 messages.
-const RECEIVE_MAXIMUM: u16 = 64;
 
 /// An MQTT client session: tells what to send, when to wake it, and what happened.
 ///
@@ -38,8 +38,7 @@ pub struct Client {
     events: VecDeque<Pending>,
     outbox: Outbox,
     subscriptions: Vec<Subscription>,
-    /// Ids of QoS 2 messages delivered but not released by the platform.
-    half_received: Vec<NonZeroU16>,
+    half_received: HalfReceived,
     /// Counts the connections, so that no acknowledgement goes to a later one.
     connection: u32,
     next_id: u16,
@@ -58,11 +57,7 @@ enum State {
 #[derive(Debug)]
 struct Up {
     limits: Limits,
-    keep_alive: Option<Duration>,
-    sent: Instant,
-    heard: Instant,
-    /// A PINGREQ is out; when its answer is overdue.
-    ping_until: Option<Instant>,
+    keep_alive: KeepAlive,
 }
 
 /// An event, and what goes out when it is taken.
@@ -90,7 +85,7 @@ impl Client {
             events: VecDeque::new(),
             outbox: Outbox::default(),
             subscriptions: Vec::new(),
-            half_received: Vec::new(),
+            half_received: HalfReceived::default(),
             connection: 0,
             next_id: 0,
         }
@@ -162,7 +157,7 @@ impl Client {
                 let State::Up(up) = &mut self.state else { return Err(PublishError::NotConnected) };
                 write::publish(&mut self.out, self.options.version, &message, None, false)
                     .map_err(|_| PublishError::TooLarge)?;
-                up.sent = now;
+                up.keep_alive.sent(now);
                 Ok(None)
             }
             Qos::AtLeastOnce => {
@@ -190,7 +185,7 @@ impl Client {
             .map_err(|_| PublishError::TooLarge)?;
         let until = now + self.options.answer_timeout;
         self.subscriptions.push(Subscription { id, filter: filter.to_string(), until });
-        up.sent = now;
+        up.keep_alive.sent(now);
         Ok(())
     }
 
@@ -208,7 +203,7 @@ impl Client {
         match &self.state {
             State::Closed => None,
             State::Connecting { until } => Some(*until),
-            State::Up(up) => self.overdue(up).into_iter().chain(up.ping_due()).min(),
+            State::Up(up) => self.overdue(up).into_iter().chain(up.keep_alive.due()).min(),
         }
     }
 
@@ -224,9 +219,8 @@ impl Client {
             return;
         }
         let State::Up(up) = &mut self.state else { return };
-        if up.ping_due().is_some_and(|due| due <= now) && write::pingreq(&mut self.out).is_ok() {
-            up.ping_until = Some(now + self.options.answer_timeout);
-            up.sent = now;
+        if up.keep_alive.due().is_some_and(|due| due <= now) && write::pingreq(&mut self.out).is_ok() {
+            up.keep_alive.asked(now, self.options.answer_timeout);
         }
     }
 
@@ -255,111 +249,6 @@ impl Client {
         &mut self.options
     }
 
-    fn packet(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), Violation> {
-        let packet = Packet::read(self.options.version, frame)?;
-        let up = match (&mut self.state, packet) {
-            (State::Connecting { .. }, Packet::Connack(connack)) => return self.connack(now, connack),
-            (State::Connecting { .. }, _) => {
-                return Err(Violation::protocol("the first packet is not a CONNACK"));
-            }
-            (State::Closed, _) => return Ok(()),
-            (State::Up(up), packet) => {
-                up.heard = now;
-                (up, packet)
-            }
-        };
-        let (up, packet) = up;
-        match packet {
-            Packet::Publish(publish) => self.publish_came(publish),
-            Packet::Ack(Ack::Puback, id, code) => {
-                self.acknowledged(id, code);
-                self.flush_outbox(now);
-                Ok(())
-            }
-            Packet::Ack(Ack::Pubrel, id, _) => {
-                self.half_received.retain(|half| *half != id);
-                write::ack(&mut self.out, self.options.version, Ack::Pubcomp, id, false)
-            }
-            Packet::Suback(id, codes) => self.suback(id, &codes),
-            Packet::Pingresp => {
-                up.ping_until = None;
-                Ok(())
-            }
-            Packet::Disconnect(code) if self.options.version == ProtocolVersion::V5 => {
-                self.close(CloseReason::Disconnected(code));
-                Ok(())
-            }
-            Packet::Unsuback(_) => Ok(()),
-            Packet::Connack(_) => Err(Violation::protocol("a second CONNACK")),
-            _ => Err(Violation::protocol("a packet that only a client may send")),
-        }
-    }
-
-    fn connack(&mut self, now: Instant, connack: Connack) -> Result<(), Violation> {
-        if connack.code != 0 {
-            self.close(CloseReason::Refused(Refusal::read(self.options.version, connack.code)));
-            return Ok(());
-        }
-        if connack.session_present {
-            return Err(Violation::protocol("a session is present, though a clean one was asked for"));
-        }
-        let keep_alive = match connack.limits.keep_alive {
-            Some(seconds) => Duration::from_secs(u64::from(seconds)),
-            None => self.options.keep_alive,
-        };
-        self.state = State::Up(Up {
-            limits: connack.limits,
-            keep_alive: (!keep_alive.is_zero()).then_some(keep_alive),
-            sent: now,
-            heard: now,
-            ping_until: None,
-        });
-        self.tell(ClientEvent::Connected);
-        self.flush_outbox(now);
-        Ok(())
-    }
-
-    fn publish_came(&mut self, publish: Publish) -> Result<(), Violation> {
-        let Publish { topic, payload, delivery } = publish;
-        let (qos, ack) = match delivery {
-            Delivery::Qos0 => (Qos::AtMostOnce, None),
-            Delivery::Qos1(id) => (Qos::AtLeastOnce, Some((Ack::Puback, id))),
-            Delivery::Qos2(id) if self.half_received.contains(&id) => {
-                return write::ack(&mut self.out, self.options.version, Ack::Pubrec, id, false);
-            }
-            Delivery::Qos2(_) if self.half_received.len() >= usize::from(RECEIVE_MAXIMUM) => {
-                return Err(Violation::new(0x93, "too many QoS 2 messages that were not released"));
-            }
-            Delivery::Qos2(id) => {
-                self.half_received.push(id);
-                (Qos::AtLeastOnce, Some((Ack::Pubrec, id)))
-            }
-        };
-        let ack = ack.map(|(ack, id)| (self.connection, ack, id));
-        self.events.push_back(Pending { event: ClientEvent::Message(Message { topic, payload, qos }), ack });
-        Ok(())
-    }
-
-    /// A PUBACK for an id that is not in flight is a late one, of an earlier connection: ignored.
-    fn acknowledged(&mut self, id: NonZeroU16, code: u8) {
-        let Some(ticket) = self.outbox.acknowledged(id) else { return };
-        self.tell(match code {
-            0..0x80 => ClientEvent::Acknowledged(ticket),
-            _ => ClientEvent::NotAccepted(ticket, code),
-        });
-    }
-
-    fn suback(&mut self, id: NonZeroU16, codes: &[u8]) -> Result<(), Violation> {
-        let place = self.subscriptions.iter().position(|subscription| subscription.id == id);
-        let Some(place) = place else { return Ok(()) };
-        let [code] = codes else {
-            return Err(Violation::protocol("a SUBACK does not answer the one filter asked for"));
-        };
-        let filter = self.subscriptions.remove(place).filter;
-        self.tell(ClientEvent::Subscribed { filter, granted: *code < 0x80 });
-        Ok(())
-    }
-
     /// Sends what waits, as far as the platform takes it.
     fn flush_outbox(&mut self, now: Instant) {
         let State::Up(up) = &mut self.state else { return };
@@ -371,7 +260,7 @@ impl Client {
         let subscriptions = &self.subscriptions;
         let taken = |id| subscriptions.iter().any(|subscription| subscription.id == id);
         if self.outbox.send(&flight, &mut self.next_id, taken, &mut self.out) {
-            up.sent = now;
+            up.keep_alive.sent(now);
         }
     }
 
@@ -385,7 +274,7 @@ impl Client {
     /// When the first answer that is waited for is overdue.
     fn overdue(&self, up: &Up) -> Option<Instant> {
         let subacks = self.subscriptions.iter().map(|subscription| subscription.until);
-        self.outbox.overdue().into_iter().chain(subacks).chain(up.ping_until).min()
+        self.outbox.overdue().into_iter().chain(subacks).chain(up.keep_alive.overdue()).min()
     }
 
     fn tell(&mut self, event: ClientEvent) {
@@ -411,15 +300,5 @@ impl Client {
         self.subscriptions.clear();
         self.half_received.clear();
         self.outbox.ground();
-    }
-}
-
-impl Up {
-    /// When a PINGREQ is to go out: both directions must be heard of once in a keep-alive time.
-    fn ping_due(&self) -> Option<Instant> {
-        match (self.keep_alive, self.ping_until) {
-            (Some(keep_alive), None) => Some(self.sent.min(self.heard) + keep_alive),
-            _ => None,
-        }
     }
 }
