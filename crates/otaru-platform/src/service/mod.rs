@@ -192,10 +192,11 @@ impl Service {
         }
     }
 
-    /// Resolves when no campaign is being announced any more.
-    async fn announced(&self) {
+    /// Resolves when there is nothing left to do of what was taken: no report waits, no campaign is being announced.
+    pub async fn drained(&self) {
         // The sender is ours, so the channel cannot close.
         let _ = self.inner.announcing.subscribe().wait_for(|announcing| *announcing == 0).await;
+        self.inner.lanes.emptied().await;
     }
 
     fn now(&self) -> Timestamp {

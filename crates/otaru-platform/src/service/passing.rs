@@ -58,8 +58,7 @@ impl Service {
     /// until [`Service::stop`], then finishes what was taken and returns.
     pub async fn run(&self) {
         tokio::join!(self.keep_deadlines(), self.write_down_seen(), self.tell_untold());
-        self.announced().await;
-        self.inner.lanes.emptied().await;
+        self.drained().await;
         self.flush_seen().await;
     }
 

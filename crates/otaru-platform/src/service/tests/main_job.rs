@@ -128,7 +128,7 @@ async fn reports_of_one_device_at_once_are_processed_in_order() {
         let message = aliyun::Device.write_report(&pump, u32::from(percent), &report);
         assert_eq!(world.service.published(&session, message), Verdict::Accepted);
     }
-    world.service.inner.lanes.emptied().await;
+    world.service.drained().await;
     let task = world.task(campaign, &pump).await;
     assert_eq!(task.progress, 30);
     assert_eq!(task.revision, 31, "told once, then thirty steps, none of them lost or taken for late");
@@ -149,7 +149,7 @@ async fn a_flood_of_one_device_is_held_back_and_loses_nothing() {
         }
     }
     assert!(busy > 0, "200 at once are more than a device may have waiting");
-    world.service.inner.lanes.emptied().await;
+    world.service.drained().await;
     assert_eq!(world.service.device(&pump).await.unwrap().running[0].version, v("1.0.0"));
 }
 

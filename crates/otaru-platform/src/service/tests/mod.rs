@@ -145,7 +145,7 @@ impl World {
     async fn campaign(&self, package: PackageId) -> CampaignId {
         let order = NewCampaign::over_all(package);
         let campaign = self.service.create_campaign(order).await.unwrap().campaign.id;
-        self.service.announced().await;
+        self.service.drained().await;
         campaign
     }
 
@@ -171,7 +171,7 @@ impl World {
     async fn publish(&self, from: &Admitted, message: Message) {
         assert!(from.dialect.may_publish(&from.device, &message.topic));
         assert_eq!(self.service.published(from, message), Verdict::Accepted);
-        self.service.inner.lanes.emptied().await;
+        self.service.drained().await;
     }
 
     async fn report(&self, from: &Admitted, report: Report) {

@@ -33,7 +33,7 @@ async fn a_report_that_meets_a_full_disk_is_kept_until_there_is_room() {
     assert!(refused_before_full > 0, "while the disk is full, the device is held back");
     let taken = 60 - refused_before_full;
     world.store.fill_disk(false).await;
-    world.service.inner.lanes.emptied().await;
+    world.service.drained().await;
     assert_eq!(world.service.device(&pump).await.unwrap().running.len(), taken, "what was taken is not lost");
 }
 

@@ -1,0 +1,97 @@
+//! Campaigns: planned whole, ended in order.
+
+use super::*;
+
+pub(in crate::store) async fn a_campaign_is_planned_whole_and_every_skip_is_explained(store: impl Store) {
+    let package = fleet(&store, &["d1", "d2", "d3", "d4"]).await;
+    store.reported(&id("d2"), &main_module(), &v("2.0.0"), None, NOW).await.unwrap();
+    store.reported(&id("d3"), &main_module(), &v("0.9"), None, NOW).await.unwrap();
+    let order = NewCampaign {
+        targets: Targets::List(vec![name("d1"), name("d2"), name("d3"), name("nobody"), name("d1")]),
+        source_versions: vec![v("1.0.0"), v("1.0.1")],
+        timeout: Duration::from_secs(90),
+        ..NewCampaign::over_all(package)
+    };
+    let planned = store.add_campaign(order, NOW).await.unwrap();
+    assert_eq!((planned.tasks, planned.skipped), (1, 3));
+    assert_eq!(store.campaign(planned.campaign.id).await.unwrap(), planned.campaign);
+    assert_eq!(planned.campaign.scope, Scope::List(4));
+    assert_eq!(planned.campaign.source_versions, [v("1.0.0"), v("1.0.1")]);
+
+    let tasks = store.tasks(planned.campaign.id, None, Page::first(10)).await.unwrap();
+    assert_eq!(tasks.len(), 1);
+    let task = &tasks[0].task;
+    assert_eq!((&task.device, task.state, &task.version), (&id("d1"), TaskState::Queued, &v("2.0.0")));
+    assert_eq!((task.source_version.clone(), task.timeout), (Some(v("1.0.0")), Duration::from_secs(90)));
+    let skips = store.skips(planned.campaign.id, Page::first(10)).await.unwrap();
+    let expected = [
+        ("d2", SkipReason::AtTarget),
+        ("d3", SkipReason::OtherSource { running: v("0.9") }),
+        ("nobody", SkipReason::UnknownDevice),
+    ];
+    assert_eq!(skips, expected.map(|(device, reason)| Skip { device: name(device), reason }));
+
+    // A second campaign finds d1 busy and takes the rest.
+    let second = store.add_campaign(NewCampaign::over_all(package), NOW).await.unwrap();
+    assert_eq!((second.tasks, second.skipped), (2, 2));
+    let busy = store.skips(second.campaign.id, Page::first(1)).await.unwrap();
+    assert_eq!(busy, [Skip { device: name("d1"), reason: SkipReason::Busy { task: task.id } }]);
+}
+
+pub(in crate::store) async fn a_campaign_that_reaches_nobody_is_ended(store: impl Store) {
+    let package = fleet(&store, &[]).await;
+    let planned = store.add_campaign(NewCampaign::over_all(package), NOW).await.unwrap();
+    assert_eq!((planned.campaign.state, planned.campaign.ended_at), (CampaignState::Ended, Some(NOW)));
+    assert_eq!(store.campaign(planned.campaign.id).await.unwrap(), planned.campaign);
+}
+
+pub(in crate::store) async fn a_campaign_order_that_breaks_a_rule_leaves_nothing(store: impl Store) {
+    let package = fleet(&store, &["d1"]).await;
+    let order = NewCampaign { source_versions: vec![v("2.0.0")], ..NewCampaign::over_all(package) };
+    let refused = store.add_campaign(order, NOW).await.unwrap_err();
+    assert_eq!(refused, StoreError::Campaign(CampaignError::SourceIsTarget { version: v("2.0.0") }));
+    assert_eq!(store.campaigns(Page::first(10)).await.unwrap(), []);
+    assert_eq!(store.open_tasks(&id("d1")).await.unwrap(), []);
+}
+
+pub(in crate::store) async fn the_campaign_ends_with_its_last_open_task(store: impl Store) {
+    let package = fleet(&store, &["d1", "d2"]).await;
+    let campaign = campaign(&store, package).await.id;
+    for (device, state) in [("d1", CampaignState::Running), ("d2", CampaignState::Ended)] {
+        let task = task_of(&store, device).await;
+        let done = to(task.on_version(&main_module(), &v("2.0.0"), Timestamp(3_000)));
+        store.reported(&id(device), &main_module(), &v("2.0.0"), Some((task, done)), NOW).await.unwrap();
+        assert_eq!(store.campaign(campaign).await.unwrap().state, state);
+    }
+    assert_eq!(store.campaign(campaign).await.unwrap().ended_at, Some(Timestamp(3_000)));
+    let counts = store.counts(campaign).await.unwrap();
+    assert_eq!((counts.of(TaskState::Succeeded), counts.total(), counts.open()), (2, 2, 0));
+}
+
+pub(in crate::store) async fn a_device_has_at_most_one_open_task_for_a_module(store: impl Store) {
+    let package_id = fleet(&store, &["d1"]).await;
+    campaign(&store, package_id).await;
+    let other = NewPackage { module: Module::new("mcu").unwrap(), ..package("2.0.0") };
+    let other = store.add_package(other, NOW).await.unwrap().id;
+    let planned = store.add_campaign(NewCampaign::over_all(other), NOW).await.unwrap();
+    assert_eq!(planned.tasks, 1, "another module is another matter");
+    let third = store.add_package(package("3.0.0"), NOW).await.unwrap().id;
+    assert_eq!(store.add_campaign(NewCampaign::over_all(third), NOW).await.unwrap().tasks, 0);
+    assert_eq!(store.open_tasks(&id("d1")).await.unwrap().len(), 2);
+}
+
+pub(in crate::store) async fn a_canceled_campaign_ends_its_open_tasks_and_only_those(store: impl Store) {
+    let package = fleet(&store, &["d1", "d2"]).await;
+    let campaign = campaign(&store, package).await.id;
+    let first = task_of(&store, "d1").await;
+    let done = to(first.on_version(&main_module(), &v("2.0.0"), NOW));
+    store.apply(&first, done).await.unwrap();
+    assert_eq!(store.cancel_campaign(campaign, Timestamp(5_000)).await, Ok(1));
+    let counts = store.counts(campaign).await.unwrap();
+    assert_eq!((counts.of(TaskState::Succeeded), counts.of(TaskState::Canceled)), (1, 1));
+    assert_eq!(store.campaign(campaign).await.unwrap().state, CampaignState::Canceled);
+    let again = store.cancel_campaign(campaign, NOW).await;
+    assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
+    let missing = store.cancel_campaign(CampaignId(99), NOW).await;
+    assert_eq!(missing, Err(StoreError::NotFound { what: What::Campaign }));
+}
