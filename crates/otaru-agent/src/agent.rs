@@ -30,7 +30,7 @@ use crate::{
 
 /// The longest wait of the loop: a bound for clocks that jump, not a poll.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-/// The least time between two [`AgentEvent::Traffic`] that only tell of bytes.
+/// How long fetched bytes may stay untold: what a power cut can hide of the traffic.
 const TRAFFIC_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How an agent ended.
@@ -154,6 +154,9 @@ impl Agent {
         self.inputs.push_back(Input::Booted(boot));
         let exit = loop {
             self.settle(observer);
+            if self.traffic_due().is_some_and(|due| due <= self.clock.now()) {
+                self.tell_traffic(observer);
+            }
             if let Some(exit) = self.exit {
                 break exit;
             }
@@ -250,8 +253,8 @@ impl Agent {
             Health::AwaitingPlatform(until) => Some(until),
             _ => None,
         };
-        let next =
-            [self.updater.poll_timeout(), self.link.poll_timeout(), health].into_iter().flatten().min();
+        let due = [self.updater.poll_timeout(), self.link.poll_timeout(), health, self.traffic_due()];
+        let next = due.into_iter().flatten().min();
         next.map_or(LONGEST_WAIT, |deadline| self.clock.until(deadline)).min(LONGEST_WAIT)
     }
 

@@ -56,8 +56,8 @@ pub enum AgentEvent {
         /// Bytes of files fetched over HTTP by this process so far.
         downloaded_bytes: u64,
     },
-    /// Bytes of files fetched over HTTP by this process so far. Told with every save of the Record, at most four times
-    /// a second, and at each turn of a Task.
+    /// Bytes of files fetched over HTTP by this process so far. Told at most a quarter of a second after they came,
+    /// and at each turn of a Task.
     Traffic {
         /// The bytes.
         downloaded_bytes: u64,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use otaru_core::{Event, HealthVerdict, Input, Output, SlotError, Verified};
-use otaru_wire::{Module, Version};
+use otaru_wire::{Instant, Module, Version};
 
 use super::{Agent, Exit, Health, TRAFFIC_INTERVAL};
 use crate::{
@@ -34,9 +34,6 @@ impl Agent {
             Output::Save(record) => {
                 let result = self.save(&record.to_bytes());
                 self.inputs.push_back(Input::Saved(result));
-                if now.since(self.traffic_told.at) >= TRAFFIC_INTERVAL {
-                    self.tell_traffic(observer);
-                }
             }
             Output::ReadBack { file, range } => {
                 let result = self.slots.read_back(file, range);
@@ -114,6 +111,11 @@ impl Agent {
             self.traffic_told.at = self.clock.now();
         }
         observer(&event);
+    }
+
+    /// When bytes that were not told of yet are to be told.
+    pub(super) fn traffic_due(&self) -> Option<Instant> {
+        (self.downloaded_bytes != self.traffic_told.bytes).then(|| self.traffic_told.at + TRAFFIC_INTERVAL)
     }
 
     /// Tells the bytes fetched, if there are new ones.
