@@ -1,5 +1,7 @@
 //! The points in time the updater waits for, by name.
 
+use alloc::vec::Vec;
+
 use otaru_wire::Instant;
 
 /// What a time is waited for.
@@ -42,12 +44,9 @@ const ALL: [Timer; 10] = [
 
 /// When each timer ends, if it runs.
 #[derive(Debug, Default)]
-pub(crate) struct Timers([Option<Instant>; Timers::COUNT]);
+pub(crate) struct Timers([Option<Instant>; ALL.len()]);
 
 impl Timers {
-    /// How many there are.
-    pub(crate) const COUNT: usize = ALL.len();
-
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
         if let Some(slot) = self.0.get_mut(timer as usize) {
             *slot = Some(at);
@@ -83,12 +82,21 @@ impl Timers {
         self.0.iter().flatten().min().copied()
     }
 
-    /// Takes one timer that has ended.
-    pub(crate) fn take_ended(&mut self, now: Instant) -> Option<Timer> {
-        let ended = ALL.into_iter().zip(&self.0).filter_map(|(timer, at)| Some((timer, (*at)?)));
-        let (timer, _) = ended.filter(|(_, at)| *at <= now).min_by_key(|(_, at)| *at)?;
-        self.clear(timer);
-        Some(timer)
+    /// The timers that have ended, earliest first.
+    pub(crate) fn ended(&self, now: Instant) -> Vec<Timer> {
+        let running = ALL.into_iter().zip(&self.0).filter_map(|(timer, at)| Some(((*at)?, timer)));
+        let mut ended: Vec<_> = running.filter(|(at, _)| *at <= now).collect();
+        ended.sort_by_key(|(at, _)| *at);
+        ended.into_iter().map(|(_, timer)| timer).collect()
+    }
+
+    /// Takes this timer if it has ended.
+    pub(crate) fn take(&mut self, timer: Timer, now: Instant) -> bool {
+        let ended = self.end(timer).is_some_and(|at| at <= now);
+        if ended {
+            self.clear(timer);
+        }
+        ended
     }
 }
 
@@ -105,9 +113,10 @@ mod tests {
         timers.set(Timer::Stall, Instant(7));
         timers.set(Timer::Hold, Instant(5));
         assert_eq!(timers.next(), Some(Instant(5)));
-        assert_eq!(timers.take_ended(Instant(4)), None);
-        assert_eq!(timers.take_ended(Instant(9)), Some(Timer::Hold));
+        assert_eq!(timers.ended(Instant(4)), []);
+        assert_eq!(timers.ended(Instant(9)), [Timer::Hold, Timer::Stall]);
+        assert!(timers.take(Timer::Hold, Instant(9)) && !timers.take(Timer::Hold, Instant(9)));
         timers.clear_task();
-        assert_eq!(timers.take_ended(Instant(9)), None);
+        assert!(!timers.take(Timer::Stall, Instant(9)), "it was stopped meanwhile");
     }
 }

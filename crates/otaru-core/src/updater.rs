@@ -13,7 +13,7 @@ use crate::{
     ledger::{Kind, Standing},
     record::{MAX_EXTRA_BYTES, MAX_NAME_BYTES},
     state::{State, ignore, started, summary},
-    timers::{Timer, Timers},
+    timers::Timer,
 };
 
 /// What an updater is built with.
@@ -70,8 +70,8 @@ impl Updater {
         }
         if matches!(input, Input::Timer) {
             // Each at most once: a policy with a pause of zero must not keep the caller here.
-            for _ in 0..Timers::COUNT {
-                if let Some(timer) = self.cx.timers.take_ended(now) {
+            for timer in self.cx.timers.ended(now) {
+                if self.cx.timers.take(timer, now) {
                     self.timer(timer);
                 }
             }

@@ -157,7 +157,7 @@ fn a_cut_around_a_full_slot_never_leaves_a_record_ahead_of_the_slot() {
 #[test]
 fn a_cut_while_a_newer_offer_takes_over_ends_on_the_newer_version() {
     let newer = Package { version: "3.0.0", ..Package::new(vec![image(4_000, 9)]) };
-    let run = |cut: Option<usize>, unsaved, slot_lags| {
+    let run = |cut: Option<usize>, unsaved, slot_lags, offline| {
         let mut world = World::new();
         world.unsaved = unsaved;
         world.slot_lags = slot_lags; // the newer offer comes while a save of the older Task is under way
@@ -169,14 +169,21 @@ fn a_cut_while_a_newer_offer_takes_over_ends_on_the_newer_version() {
         let half = world.steps;
         world.cuts = cut.map(|cut| half + cut).into_iter().collect();
         world.push(&newer);
+        world.offline = offline; // after a cut, the device knows only what its Record says
         world.run();
+        let steps = world.steps - half;
+        if offline {
+            world.offline = false;
+            world.boot();
+            world.run();
+        }
         world.assert_updated(&newer);
-        world.steps - half
+        steps
     };
     for unsaved in [Unsaved::Lost, Unsaved::Kept] {
-        for slot_lags in [false, true] {
-            for cut in 0..run(None, unsaved, slot_lags) {
-                run(Some(cut), unsaved, slot_lags);
+        for (slot_lags, offline) in [(false, false), (true, false), (false, true), (true, true)] {
+            for cut in 0..run(None, unsaved, slot_lags, offline) {
+                run(Some(cut), unsaved, slot_lags, offline);
             }
         }
     }

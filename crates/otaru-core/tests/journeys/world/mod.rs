@@ -197,7 +197,7 @@ impl World {
                 self.inbox.push_back(Input::ReadBack { file, offset: start, result });
             }
             Output::Activate { module, version, .. } => {
-                self.judge_slot(&module);
+                self.judge_slot(&module, &version);
                 let result = self.disk.activate(module, version);
                 self.inbox.push_back(Input::Activated(result));
             }
@@ -247,8 +247,9 @@ impl World {
     }
 
     /// Nothing but the image may ever be activated.
-    fn judge_slot(&self, module: &Module) {
-        let image = self.platform.open.iter().find(|task| task.module == module.as_str());
+    fn judge_slot(&self, module: &Module, version: &Version) {
+        let offered = |task: &&Package| task.module == module.as_str() && task.version == version.as_str();
+        let image = self.platform.open.iter().find(offered);
         if let Some(package) = image {
             assert!(self.disk.slots[module] == package.files, "an image that is none was activated");
         }
