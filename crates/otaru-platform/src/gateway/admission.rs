@@ -14,6 +14,7 @@ use super::{
     Admitted, Ingest, Refused,
     connection::{Connection, Seat},
     listener::Gateway,
+    meters,
     sessions::Handle,
 };
 
@@ -39,14 +40,14 @@ pub(super) async fn admit<I: Ingest>(
         Ok(Ok(Some(Arrival::Connect(connect, rest)))) => (connect, rest),
         Ok(Ok(Some(Arrival::Refused(answer, why)))) => {
             debug!(%peer, why, "refused before login");
-            metrics::counter!("otaru_mqtt_refused", "why" => "protocol").increment(1);
+            metrics::counter!(meters::REFUSED, "why" => "protocol").increment(1);
             farewell(socket, &answer).await;
             return None;
         }
         Ok(Ok(None) | Err(_)) => return None,
         Err(_) => {
             debug!(%peer, "sent no CONNECT in time");
-            metrics::counter!("otaru_mqtt_refused", "why" => "slow").increment(1);
+            metrics::counter!(meters::REFUSED, "why" => "slow").increment(1);
             return None;
         }
     };
@@ -58,13 +59,13 @@ pub(super) async fn admit<I: Ingest>(
                 Refused::Unavailable => (Refusal::Unavailable, "unavailable"),
             };
             info!(%peer, client_id = ?connect.login.client_id, why, "login refused");
-            metrics::counter!("otaru_mqtt_refused", "why" => why).increment(1);
+            metrics::counter!(meters::REFUSED, "why" => why).increment(1);
             farewell(socket, &connect.refuse(refusal)).await;
             return None;
         }
     };
     debug!(%peer, device = %admitted.device, "connected");
-    metrics::counter!("otaru_mqtt_connected").increment(1);
+    metrics::counter!(meters::OPENED).increment(1);
     let mut connack = Vec::new();
     let session = Server::accept(gateway.clock.now(), &connect, &gateway.options.session, &mut connack);
     let handle = Arc::new(Handle::new(admitted, gateway.options.max_outbox));

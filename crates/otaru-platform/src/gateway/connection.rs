@@ -18,6 +18,7 @@ use tracing::{debug, error, info, warn};
 use super::{
     Ingest, admission,
     listener::Gateway,
+    meters,
     rules::Rules,
     sessions::{Handle, Leave},
 };
@@ -138,7 +139,7 @@ pub(super) async fn run<I: Ingest>(gateway: Arc<Gateway<I>>, mut connection: Con
         End::Misbehaved(what) => info!(%device, what, "closed: it broke MQTT"),
         end => debug!(%device, ?end, "disconnected"),
     }
-    metrics::counter!("otaru_mqtt_disconnected", "why" => end.name()).increment(1);
+    metrics::counter!(meters::ENDED, "why" => end.name()).increment(1);
     drop(seat);
     match end {
         End::Misbehaved(_) | End::Left(_) => Box::pin(admission::farewell(socket, &unsent)).await,
@@ -287,11 +288,11 @@ impl<I: Ingest> Connection<I> {
             let fits = |message: &Message| message.qos == Qos::AtMostOnce || vacancy > 0;
             let Some(message) = handle.pop(fits) else { break };
             match self.session.send(&message, out) {
-                Ok(()) => gateway.meters.delivered.increment(1),
+                Ok(()) => gateway.meters.sent.increment(1),
                 Err(problem) => {
                     let (device, topic) = (&handle.admitted.device, &message.topic);
                     warn!(%device, topic, %problem, "cannot be told this message");
-                    metrics::counter!("otaru_mqtt_undeliverable").increment(1);
+                    metrics::counter!(meters::UNDELIVERABLE).increment(1);
                 }
             }
             if out.len() >= WRITE_BYTES {

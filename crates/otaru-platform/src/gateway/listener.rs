@@ -10,7 +10,10 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{GatewayOptions, Ingest, Sessions, admission, connection};
+use super::{
+    GatewayOptions, Ingest, Sessions, admission, connection,
+    meters::{self, Meters},
+};
 
 /// How long accepting pauses when the system is out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -34,10 +37,7 @@ pub async fn serve<I: Ingest>(
         sessions: sessions.clone(),
         options,
         clock: Clock::start(),
-        meters: Meters {
-            received: metrics::counter!("otaru_mqtt_received"),
-            delivered: metrics::counter!("otaru_mqtt_delivered"),
-        },
+        meters: Meters::new(),
     });
     let mut sweep = interval(Duration::from_secs(1));
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -47,7 +47,7 @@ pub async fn serve<I: Ingest>(
             () = &mut shutdown => break,
             _ = sweep.tick() => {
                 sessions.sweep(gateway.clock.now());
-                metrics::gauge!("otaru_mqtt_sessions").set(sessions.count() as f64);
+                metrics::gauge!(meters::SESSIONS).set(sessions.count() as f64);
             }
             accepted = listener.accept() => match accepted {
                 Ok((socket, peer)) => match Arc::clone(&strangers).try_acquire_owned() {
@@ -55,7 +55,7 @@ pub async fn serve<I: Ingest>(
                         let device = device(Arc::clone(&gateway), socket, peer, stranger, alive.clone());
                         tokio::spawn(device);
                     }
-                    Err(_) => metrics::counter!("otaru_mqtt_refused", "why" => "crowded").increment(1),
+                    Err(_) => metrics::counter!(meters::REFUSED, "why" => "crowded").increment(1),
                 },
                 Err(error) => {
                     warn!(%error, "cannot accept connections just now");
@@ -85,12 +85,6 @@ pub(super) struct Gateway<I> {
     pub(super) stopping: Semaphore,
     pub(super) clock: Clock,
     pub(super) meters: Meters,
-}
-
-/// Counters that go up with every message, looked up once.
-pub(super) struct Meters {
-    pub(super) received: metrics::Counter,
-    pub(super) delivered: metrics::Counter,
 }
 
 /// One connection from its first byte to its last. The handshake's memory is its own and freed before the device

@@ -6,6 +6,7 @@
 mod admission;
 mod connection;
 mod listener;
+mod meters;
 mod rules;
 mod sessions;
 

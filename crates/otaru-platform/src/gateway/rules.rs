@@ -3,7 +3,7 @@
 use otaru_wire::mqtt::{Handler, Message, Taken};
 use tracing::{debug, warn};
 
-use super::{Admitted, Ingest, Verdict, listener::Gateway};
+use super::{Admitted, Ingest, Verdict, listener::Gateway, meters};
 
 /// The topic rules of one device, and the way to ingest.
 pub(super) struct Rules<'a, I> {
@@ -23,7 +23,7 @@ impl<I: Ingest> Handler for Rules<'_, I> {
     fn message(&mut self, message: Message) -> Taken {
         let device = &self.admitted.device;
         if !self.admitted.dialect.may_publish(device, &message.topic) {
-            metrics::counter!("otaru_mqtt_foreign_publish").increment(1);
+            metrics::counter!(meters::FOREIGN_PUBLISHES).increment(1);
             if !std::mem::replace(self.has_strayed, true) {
                 warn!(%device, topic = ?message.topic, "dropped a message on a topic that is not the device's");
             }
@@ -41,7 +41,7 @@ impl<I: Ingest> Handler for Rules<'_, I> {
         let may = self.admitted.dialect.may_subscribe(device, filter);
         if !may {
             debug!(%device, ?filter, "refused a subscription that is not the device's");
-            metrics::counter!("otaru_mqtt_foreign_subscribe").increment(1);
+            metrics::counter!(meters::FOREIGN_SUBSCRIPTIONS).increment(1);
         }
         may
     }

@@ -128,6 +128,32 @@ async fn a_message_on_a_foreign_topic_is_dropped_and_the_connection_stays() {
 }
 
 #[tokio::test]
+async fn foreign_topics_and_refused_logins_are_counted() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let figures = recorder.handle();
+    // For this thread, on which all of this test's tasks run.
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let mut gateway = Gateway::start(GatewayOptions::default()).await;
+    let mut peer = gateway.device("dn", V5).await;
+    for topic in ["up/other", "up/other", "up/dn"] {
+        peer.publish(topic, b"x", Qos::AtLeastOnce);
+        peer.event().await;
+    }
+    peer.subscribe("#");
+    peer.event().await;
+    Peer::open(gateway.address, "dn", "bad", V311).await.event().await;
+    let figures = figures.render();
+    for line in [
+        "otaru_mqtt_foreign_publishes_total 2",
+        "otaru_mqtt_messages_received_total 1",
+        "otaru_mqtt_foreign_subscriptions_total 1",
+        "otaru_mqtt_connections_refused_total{why=\"login\"} 1",
+    ] {
+        assert!(figures.lines().any(|figure| figure == line), "no {line} in\n{figures}");
+    }
+}
+
+#[tokio::test]
 async fn a_subscription_to_a_foreign_topic_is_refused_and_the_connection_stays() {
     let mut gateway = Gateway::start(GatewayOptions::default()).await;
     for version in BOTH {

@@ -7,7 +7,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::num::NonZeroU16;
+use core::{fmt, num::NonZeroU16};
 
 use super::{
     ClientEvent, ClientOptions, CloseReason, PublishError, Refusal, Ticket,
@@ -29,7 +29,6 @@ use crate::{
 /// An MQTT client session: tells what to send, when to wake it, and what happened.
 ///
 /// After each call, drain [`Client::poll_event`], then send what [`Client::poll_transmit`] gives.
-#[derive(Debug)]
 pub struct Client {
     options: ClientOptions,
     state: State,
@@ -42,6 +41,17 @@ pub struct Client {
     /// Counts the connections, so that no acknowledgement goes to a later one.
     connection: u32,
     next_id: u16,
+}
+
+impl fmt::Debug for Client {
+    /// Leaves out the bytes to send: a CONNECT among them holds the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("options", &self.options)
+            .field("state", &self.state)
+            .field("outbox", &self.outbox)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]

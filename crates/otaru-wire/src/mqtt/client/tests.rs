@@ -298,3 +298,13 @@ fn a_login_too_long_for_mqtt_is_refused_without_a_panic() {
     client.opened(T0);
     assert_eq!(closed(&mut client), Some(CloseReason::Refused(Refusal::BadLogin)));
 }
+
+#[test]
+fn the_password_is_in_no_debug_text() {
+    let mut client = client(V311);
+    client.opened(T0);
+    let text = std::format!("{client:?}");
+    assert!(text.contains("pk.dn"));
+    // As text, and as the bytes of a CONNECT that waits to be sent.
+    assert!(!text.contains("SECRET") && !text.contains("83, 69, 67, 82, 69, 84"));
+}
