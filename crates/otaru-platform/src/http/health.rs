@@ -86,6 +86,7 @@ pub(crate) fn recorder() -> Option<&'static PrometheusHandle> {
         .get_or_init(|| {
             PrometheusBuilder::new()
                 .install_recorder()
+                .inspect(|_| crate::service::meters::describe())
                 .map_err(|error| tracing::warn!(%error, "another recorder takes this process's metrics"))
                 .ok()
         })
