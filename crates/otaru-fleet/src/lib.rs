@@ -1,6 +1,6 @@
 //! The platform decides: campaigns, tasks and their states. Values in, values out; no async, no database, no clock.
 //!
-//! [`plan`] says which devices get a [`Task`], the methods of [`Task`] say what an event does to one, and
+//! [`plan()`] says which devices get a [`Task`], the methods of [`Task`] say what an event does to one, and
 //! [`Task::hold`] says what it waits for. Whoever calls passes the time, keeps the values and applies each
 //! [`Next`] by compare-and-set on [`Task::revision`], so that two reports at once cannot undo one another.
 //!

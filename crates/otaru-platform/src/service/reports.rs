@@ -34,6 +34,7 @@ impl Service {
             warn!(%device, topic = message.topic, "{device} spoke for {}, which it may not", uplink.device);
             return;
         }
+        metrics::counter!(meters::REPORTS, "kind" => kind(&uplink.report)).increment(1);
         self.inner.seen.note(device, self.now());
         for _ in 0..TRIES {
             let Err(error) = self.act(device, &uplink.id, &uplink.report).await else { return };
@@ -51,12 +52,6 @@ impl Service {
     }
 
     async fn act(&self, device: &DeviceId, id: &MessageId, report: &Report) -> Result<(), StoreError> {
-        let kind = match report {
-            Report::Version { .. } => "version",
-            Report::Progress { .. } => "progress",
-            Report::Query { .. } => "query",
-        };
-        metrics::counter!(meters::REPORTS, "kind" => kind).increment(1);
         match report {
             Report::Version { module, version } => self.version_reported(device, module, version).await,
             Report::Progress { module, step, description } => {
@@ -153,6 +148,14 @@ impl Service {
                 info!(%device, task = task.id.0, "task {} of {device} is {}: {reason}", task.id, task.state);
             }
         }
+    }
+}
+
+const fn kind(report: &Report) -> &'static str {
+    match report {
+        Report::Version { .. } => "version",
+        Report::Progress { .. } => "progress",
+        Report::Query { .. } => "query",
     }
 }
 
