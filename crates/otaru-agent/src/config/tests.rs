@@ -98,3 +98,50 @@ fn a_missing_file_is_told_by_name() {
     let error = Config::load(Path::new("/nonexistent/agent.toml")).unwrap_err();
     assert!(error.to_string().contains("/nonexistent/agent.toml"), "{error}");
 }
+
+const PAGE: &str = include_str!("../../../../docs/agent.md");
+
+#[test]
+fn the_documented_configuration_works() {
+    let (_, sample) = PAGE.split_once("```toml\n").unwrap();
+    let (sample, _) = sample.split_once("```").unwrap();
+    let config = Config::parse(sample, "docs/agent.md", Path::new("")).unwrap();
+    assert_eq!(config.device.product_key.as_str(), "pump");
+}
+
+/// A table of the page as key and default, for keys whose default is a number or a truth value.
+fn documented_defaults() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for line in PAGE.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.split(" | ").map(|cell| cell.trim_matches(['|', ' '])).collect();
+        let keys = cells[0].split(", ").map(|key| key.trim_matches('`').to_owned());
+        let values: Vec<_> = cells[1].split(", ").map(|value| value.trim_matches('`').to_owned()).collect();
+        for (index, key) in keys.enumerate() {
+            found.push((key, values.get(index).unwrap_or(&values[0]).clone()));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_policy_key_is_documented_with_its_default() {
+    let documented = documented_defaults();
+    let shown = format!("{:?}", PolicyConfig::default());
+    let keys =
+        shown.trim_start_matches("PolicyConfig { ").split(", ").map(|field| field.split_once(':').unwrap().0);
+    let mut text = format!("{SMALLEST}[policy]\n");
+    let mut count = 0;
+    for key in keys {
+        let (_, default) = documented
+            .iter()
+            .find(|(found, _)| found == key)
+            .unwrap_or_else(|| panic!("{key} is not documented"));
+        if default.parse::<f64>().is_ok() || default.parse::<bool>().is_ok() {
+            text.push_str(&format!("{key} = {default}\n"));
+            count += 1;
+        }
+    }
+    assert!(count > 15, "{count}");
+    let policy = parse(&text).unwrap().policy.policy();
+    assert_eq!(format!("{policy:?}"), format!("{:?}", otaru_core::Policy::default()));
+}
