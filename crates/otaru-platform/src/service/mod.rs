@@ -34,7 +34,7 @@ use std::{sync::Arc, time::Duration};
 
 use otaru_fleet::Timestamp;
 use otaru_wire::{DeviceId, mqtt::Message};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 pub use error::{GrantError, ServiceError};
 pub use views::{CampaignStarted, CampaignView, DeviceView, PackageOrder, ServedFile, TaskView};
@@ -48,7 +48,7 @@ use crate::{
 use grants::Grants;
 use known::{KnownDevices, KnownPackages};
 use lanes::Lanes;
-use passing::Noted;
+use passing::{Alarm, Noted};
 
 /// The wall clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -84,7 +84,7 @@ impl Outbox for Sessions {
 /// Limits of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Notices sent by a starting campaign, per second. Default 500. Keeps a large campaign from making all its
+    /// Notices sent by a starting campaign, per second; 5000 at most. Default 500. Keeps a large campaign from making all its
     /// devices download at the same moment.
     pub notices_per_second: u32,
     /// Reports that may wait to be processed, over all devices. Default 8192. Bounds memory.
@@ -150,8 +150,8 @@ struct Inner {
     seen: Noted,
     /// Connected devices that could not be told of their tasks, and since when.
     untold: Noted,
-    /// A deadline has come nearer.
-    deadline_moved: Notify,
+    /// When the deadlines are looked at next.
+    alarm: Alarm,
     /// How many campaigns are being announced.
     announcing: watch::Sender<usize>,
     /// True once the service is to come to its end.
@@ -169,7 +169,7 @@ impl Service {
             lanes: Lanes::new(options.queued_reports, options.queued_reports_per_device),
             seen: Noted::default(),
             untold: Noted::default(),
-            deadline_moved: Notify::new(),
+            alarm: Alarm::default(),
             announcing: watch::Sender::new(0),
             stopping: watch::Sender::new(false),
             parts,

@@ -1,5 +1,6 @@
 //! What operators ask of products, devices and packages.
 
+use futures_util::future::try_join_all;
 use otaru_fleet::{Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, Secret, Timestamp};
 use otaru_wire::{DeviceId, DeviceName, MAX_URL_BYTES, ProductKey};
 
@@ -76,11 +77,8 @@ impl Service {
         product: &ProductKey,
         page: Page<DeviceName>,
     ) -> Result<Vec<DeviceView>, ServiceError> {
-        let mut views = Vec::new();
-        for device in self.store().devices(product, page).await? {
-            views.push(self.device_view(device).await?);
-        }
-        Ok(views)
+        let devices = self.store().devices(product, page).await?;
+        Ok(try_join_all(devices.into_iter().map(|device| self.device_view(device))).await?)
     }
 
     async fn device_view(&self, mut device: Device) -> Result<DeviceView, StoreError> {

@@ -53,6 +53,37 @@ impl Noted {
     }
 }
 
+/// When the deadlines are looked at next. Most reports do not bring that nearer, and must not cost a look.
+#[derive(Default)]
+pub(super) struct Alarm {
+    at: Mutex<Option<Timestamp>>,
+    nearer: Notify,
+}
+
+impl Alarm {
+    /// There is a deadline at this time: whoever waits wakes up if it is nearer than all others.
+    pub(super) fn set(&self, deadline: Timestamp) {
+        if self.expect(deadline) {
+            self.nearer.notify_one();
+        }
+    }
+
+    /// As [`Alarm::set`], by whoever waits: wakes nobody. True if it is nearer than all others.
+    fn expect(&self, deadline: Timestamp) -> bool {
+        let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        let nearer = at.is_none_or(|at| deadline < at);
+        if nearer {
+            *at = Some(deadline);
+        }
+        nearer
+    }
+
+    /// Forgets the time that was set. To be called before the deadlines are read, so that none is missed.
+    fn clear(&self) {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 impl Service {
     /// Does what is due as time passes: ends tasks that take too long, writes down when devices were seen. Runs
     /// until [`Service::stop`], then finishes what was taken and returns.
@@ -71,11 +102,10 @@ impl Service {
         loop {
             let now = self.now();
             let due = self.store().due(now, CHUNK).await?;
-            if due.is_empty() {
-                return Ok(ended);
-            }
+            let mut decided = false;
             for task in due {
                 let Transition::To(next) = task.on_timeout(now) else { continue };
+                decided = true;
                 // Stale means that the device spoke in this very moment; if it is still due, the next round sees.
                 if self.store().apply(&task, next.clone()).await? == Applied::Done {
                     let mut task = task;
@@ -83,6 +113,9 @@ impl Service {
                     self.changed(&task);
                     ended += 1;
                 }
+            }
+            if !decided {
+                return Ok(ended);
             }
         }
     }
@@ -102,7 +135,7 @@ impl Service {
             };
             tokio::select! {
                 () = sleep(wait) => {}
-                () = self.inner.deadline_moved.notified() => {}
+                () = self.inner.alarm.nearer.notified() => {}
                 _ = stopping.wait_for(|stopping| *stopping) => return,
             }
         }
@@ -110,8 +143,12 @@ impl Service {
 
     /// Ends what is overdue, and says how long nothing else will be.
     async fn until_next_deadline(&self) -> Result<Duration, StoreError> {
+        self.inner.alarm.clear();
         self.end_overdue().await?;
         let next = self.store().next_deadline().await?;
+        if let Some(next) = next {
+            self.inner.alarm.expect(next);
+        }
         Ok(next.map_or(LONGEST_SLEEP, |next| next.since(self.now()).min(LONGEST_SLEEP)))
     }
 
@@ -152,5 +189,30 @@ impl Service {
             // Only a display: the next sighting says it again.
             error!(%error, "failed to write down when devices were seen: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_a_nearer_deadline_wakes_whoever_keeps_them() {
+        let alarm = Alarm::default();
+        let rings = || alarm.nearer.notified().now_or_never().is_some();
+        alarm.set(Timestamp(100));
+        assert!(rings());
+        alarm.set(Timestamp(200));
+        alarm.set(Timestamp(100));
+        assert!(!rings());
+        alarm.set(Timestamp(50));
+        assert!(rings());
+        alarm.clear();
+        alarm.expect(Timestamp(100));
+        assert!(!rings(), "whoever waits does not wake itself");
+        alarm.set(Timestamp(70));
+        assert!(rings(), "after a look every deadline counts again");
     }
 }

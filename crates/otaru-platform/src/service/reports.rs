@@ -1,6 +1,6 @@
 //! A device's report, from its bytes to the Task it changes.
 
-use otaru_fleet::{Task, TaskState, Transition};
+use otaru_fleet::{Task, Transition};
 use otaru_wire::{DeviceId, MessageId, Module, Report, Step, Version, mqtt::Message};
 use tracing::{debug, error, info, warn};
 
@@ -133,8 +133,8 @@ impl Service {
 
     /// Everyone who should know that a task changed hears of it.
     pub(super) fn changed(&self, task: &Task) {
-        if task.state == TaskState::InProgress {
-            self.inner.deadline_moved.notify_one();
+        if let Some(deadline) = task.deadline() {
+            self.inner.alarm.set(deadline);
         }
         if !task.state.is_end() {
             return;
