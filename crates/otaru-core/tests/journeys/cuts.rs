@@ -162,10 +162,10 @@ fn a_cut_while_a_newer_offer_takes_over_ends_on_the_newer_version() {
         world.unsaved = unsaved;
         world.slot_lags = slot_lags; // the newer offer comes while a save of the older Task is under way
         world.disk.trial_boots = 9;
-        world.server.faults = [Fault::Breaks(2_000)].into();
+        world.server.faults = [Fault::Breaks(2_000), Fault::Breaks(1_500)].into();
         world.offer(&Package::new(vec![image(5_000, 7)]));
         world.boot();
-        world.run_until_event(|event| matches!(event, Event::Retrying { .. }));
+        world.run_until(|world| world.count(|event| matches!(event, Event::Retrying { .. })) == 2);
         let half = world.steps;
         world.cuts = cut.map(|cut| half + cut).into_iter().collect();
         world.push(&newer);

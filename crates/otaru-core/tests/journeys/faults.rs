@@ -87,7 +87,7 @@ fn a_replaced_file_is_never_mixed_with_what_is_stored() {
     world.server.faults = [Fault::Breaks(2_000)].into();
     world.boot();
     world.run_until_event(|event| matches!(event, Event::Retrying { .. }));
-    world.server.put("default/0".into(), package().files[0].clone());
+    world.server.put("default/2.0.0/0".into(), package().files[0].clone());
     world.run();
     world.assert_updated(&package());
     assert_eq!(starts(&world), [0, 2_000, 0], "nothing of the new file is put behind the old one's bytes");
@@ -288,7 +288,7 @@ fn a_replaced_image_of_the_same_size_is_found_by_its_digest() {
     let mut world = world(&package());
     let other = image(SIZE, 99);
     assert_ne!(digest(DigestMethod::Sha256, &other), digest(DigestMethod::Sha256, &package().files[0]));
-    world.server.put("default/0".into(), other);
+    world.server.put("default/2.0.0/0".into(), other);
     world.boot();
     world.run();
     world.assert_failed(-3, "digest");

@@ -91,7 +91,7 @@ impl World {
     /// Puts the package's files on the server and opens a Task for it. The device hears of it when it connects.
     pub(crate) fn offer(&mut self, package: &Package) {
         for (at, bytes) in package.files.iter().enumerate() {
-            self.server.put(format!("{}/{at}", package.module), bytes.clone());
+            self.server.put(format!("{}/{}/{at}", package.module, package.version), bytes.clone());
         }
         self.platform.open.retain(|task| task.module != package.module);
         self.platform.open.push(package.clone());
@@ -223,7 +223,7 @@ impl World {
 
     fn fetch(&mut self, request: otaru_core::RequestId, url: String, range: ByteRange, etag: Option<String>) {
         assert!(self.answer.as_ref().is_none_or(|answer| answer.pieces.is_empty()), "one fetch at a time");
-        let file: usize = url.split(['/', '?']).nth(4).unwrap().parse().unwrap();
+        let file: usize = url.split(['/', '?']).nth(5).unwrap().parse().unwrap();
         if let Some(covered) = self.covered.get(file) {
             assert!(range.start >= *covered, "byte {} of file {file} was saved already", range.start);
         }

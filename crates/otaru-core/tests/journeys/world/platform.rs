@@ -56,7 +56,9 @@ impl Platform {
             name: (package.files.len() > 1).then(|| format!("part{at}.bin")),
             size: bytes.len() as u64,
             digest: digest(package.method, bytes),
-            source: Source::Http { url: format!("http://files/{}/{at}?t={}", package.module, self.links) },
+            source: Source::Http {
+                url: format!("http://files/{}/{}/{at}?t={}", package.module, package.version, self.links),
+            },
         };
         Notice {
             version: Version::new(package.version).unwrap(),
