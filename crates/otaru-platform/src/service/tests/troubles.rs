@@ -108,7 +108,9 @@ async fn reports_that_race_never_move_a_task_backwards() {
     let session = world.connect(&pump).await;
     let world = Arc::new(world);
     // Past the lanes, which would put them in order: as if two nodes had taken them.
+    // The highest first, so that whatever is written late is lower.
     let race: Vec<_> = (1..=40)
+        .rev()
         .map(|percent| {
             let (world, session) = (Arc::clone(&world), session.clone());
             tokio::spawn(async move {
@@ -120,7 +122,7 @@ async fn reports_that_race_never_move_a_task_backwards() {
             })
         })
         .collect();
-    for (percent, seen) in (1..=40).zip(race) {
+    for (percent, seen) in (1..=40).rev().zip(race) {
         assert!(seen.await.unwrap() >= percent, "a lower report undid {percent} %");
     }
     assert_eq!(world.task(campaign, &pump).await.progress, 40);
