@@ -332,6 +332,3 @@ fn close_reason(reason: &CloseReason) -> String {
         CloseReason::TransportLost => "the connection is lost".to_owned(),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -600,3 +600,47 @@ fn nothing_is_fetched_before_the_user_agrees() {
         .unwrap();
     assert_eq!((exit, offers), (Exit::Reboot, 2));
 }
+
+#[test]
+fn after_a_lost_connection_the_agent_comes_back_and_reports_its_versions_again() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, "");
+    let agent = device.agent().unwrap();
+    let handle = agent.handle();
+    let watchdog = Watchdog::start(agent.handle());
+    std::thread::scope(|scope| {
+        let runs = scope.spawn(move || {
+            let mut events = Vec::new();
+            agent.run(&mut |event| events.push(event.clone())).unwrap();
+            events
+        });
+        for round in 1..=3 {
+            platform.wait("the versions are reported", |world| {
+                world.logins == round
+                    && world.reports.iter().filter(|report| is_version(report, "7")).count() == round as usize
+            });
+            for stream in platform.world().streams.drain(..) {
+                let _ = stream.shutdown(std::net::Shutdown::Both);
+            }
+        }
+        handle.stop();
+        let events = runs.join().unwrap();
+        let offline = events.iter().filter(|event| matches!(event, AgentEvent::Offline { .. })).count();
+        assert!(offline >= 2, "{events:?}");
+    });
+    assert!(watchdog.calm());
+}
+
+#[test]
+fn an_agent_without_a_platform_can_be_stopped() {
+    let platform = Platform::start(None);
+    let mut device = Device::new(&platform, "");
+    // Port 9 of the loopback: nobody listens.
+    device.config = device.config.replace(&format!(":{}\"", platform.mqtt.port()), ":9\"");
+    let (exit, events) = device.run(|event| matches!(event, AgentEvent::Offline { .. }));
+    assert_eq!(exit, Exit::Stopped);
+    assert!(
+        matches!(events.last(), Some(AgentEvent::Offline { reason, .. }) if reason.contains("127.0.0.1:9 cannot be reached")),
+        "{events:?}"
+    );
+}

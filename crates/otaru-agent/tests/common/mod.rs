@@ -32,6 +32,8 @@ pub(crate) struct World {
     pub(crate) pings: u32,
     pub(crate) requests: Vec<Request>,
     pub(crate) bytes_served: u64,
+    /// Every connection of devices and downloads so far.
+    pub(crate) streams: Vec<TcpStream>,
     /// Links with an older number are refused.
     pub(crate) link: u32,
     /// The file server stops in the middle after so many bytes of its life, until the gate is opened.
@@ -82,6 +84,7 @@ impl Platform {
             pings: 0,
             requests: Vec::new(),
             bytes_served: 0,
+            streams: Vec::new(),
             link: 1,
             gate: None,
             expire_after: None,
@@ -151,6 +154,7 @@ impl Shared {
 
     fn wrap(&self, stream: TcpStream) -> Box<dyn Wire> {
         stream.set_nodelay(true).unwrap();
+        self.world().streams.push(stream.try_clone().unwrap());
         match &self.tls {
             Some(tls) => {
                 Box::new(StreamOwned::new(ServerConnection::new(Arc::clone(&tls.config)).unwrap(), stream))
