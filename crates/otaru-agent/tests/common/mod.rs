@@ -32,7 +32,7 @@ pub(crate) struct World {
     pub(crate) pings: u32,
     pub(crate) requests: Vec<Request>,
     pub(crate) bytes_served: u64,
-    /// Every connection of devices and downloads so far.
+    /// Every session's connection so far.
     pub(crate) streams: Vec<TcpStream>,
     /// Links with an older number are refused.
     pub(crate) link: u32,
@@ -102,6 +102,9 @@ impl Platform {
             thread::spawn(move || {
                 for stream in listener.incoming() {
                     let (shared, stream) = (shared.clone(), stream.unwrap());
+                    if shared.is_device_port(&stream) {
+                        shared.world().streams.push(stream.try_clone().unwrap());
+                    }
                     thread::spawn(move || serve(&shared, shared.wrap(stream)));
                 }
             });
@@ -152,9 +155,12 @@ impl Shared {
         assert!(condition(&world), "never happened: {what}; reports: {:?}", world.reports);
     }
 
+    fn is_device_port(&self, stream: &TcpStream) -> bool {
+        stream.local_addr().unwrap().port() != self.http.port()
+    }
+
     fn wrap(&self, stream: TcpStream) -> Box<dyn Wire> {
         stream.set_nodelay(true).unwrap();
-        self.world().streams.push(stream.try_clone().unwrap());
         match &self.tls {
             Some(tls) => {
                 Box::new(StreamOwned::new(ServerConnection::new(Arc::clone(&tls.config)).unwrap(), stream))
