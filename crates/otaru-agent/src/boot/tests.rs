@@ -1,3 +1,5 @@
+//! The boot marker through starts, trials and damage.
+
 use super::*;
 
 fn modules() -> Vec<(Module, Version)> {

@@ -1,3 +1,5 @@
+//! Downloads from a small server with every vice.
+
 use std::{
     io::{BufRead, BufReader, Write},
     net::TcpListener,

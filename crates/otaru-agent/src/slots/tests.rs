@@ -1,3 +1,5 @@
+//! Slots on real files, full media and rehearsed faults.
+
 use otaru_wire::DigestMethod;
 
 use super::*;

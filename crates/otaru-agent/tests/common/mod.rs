@@ -1,6 +1,7 @@
 //! A small platform for tests: real sockets, the wire's server session, the dialect's platform half.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
+pub(crate) mod agent;
 mod device;
 mod files;
 
