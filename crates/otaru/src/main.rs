@@ -1,2 +1,53 @@
-//! otaru: both ends of over-the-air updates.
-fn main() {}
+//! otaru: both ends of over-the-air updates, in one binary.
+//!
+//! `serve` is the platform, `agent` the device; `demo` runs both on this machine; the rest are operator commands
+//! over the platform's HTTP API.
+
+mod agent;
+mod cli;
+mod demo;
+mod exit;
+mod operator;
+mod output;
+mod serve;
+mod stdin;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.command.default_log());
+    let outcome = match cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Agent(args) => agent::run(&args),
+        Command::Demo(args) => demo::run(args),
+        Command::Product(args) => operator::product(args),
+        Command::Device(args) => operator::device(args),
+        Command::Package(args) => operator::package(args),
+        Command::Campaign(args) => operator::campaign(args),
+        Command::Task(args) => operator::task(args),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("otaru: {error:#}");
+            ExitCode::from(exit::code_of(&error))
+        }
+    }
+}
+
+/// Logs go to stderr; stdout belongs to what was asked for. `OTARU_LOG` takes the usual filter directives.
+fn start_log(default: &str) {
+    use std::io::IsTerminal;
+    let filter = tracing_subscriber::EnvFilter::try_from_env("OTARU_LOG").unwrap_or_else(|_| default.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+}

@@ -1,0 +1,148 @@
+//! Which devices the demo has, what each is sent, and what goes wrong on the way.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, ensure};
+
+/// The version every device runs at first.
+pub(super) const OLD: &str = "1.0.0";
+/// The version every device is to end on.
+pub(super) const NEW: &str = "2.0.0";
+/// The named module of the module devices.
+pub(super) const MODULE: &str = "mcu";
+
+/// What a device is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The image as one file.
+    OneFile,
+    /// The image as three files.
+    ThreeFiles,
+    /// The image as one file for the module [`MODULE`].
+    Module,
+}
+
+impl Kind {
+    pub(super) const ALL: [Kind; 3] = [Kind::OneFile, Kind::ThreeFiles, Kind::Module];
+
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Kind::OneFile => "one file",
+            Kind::ThreeFiles => "three files",
+            Kind::Module => "module mcu",
+        }
+    }
+
+    /// The module it updates.
+    pub(super) fn module(self) -> &'static str {
+        match self {
+            Kind::Module => MODULE,
+            Kind::OneFile | Kind::ThreeFiles => "default",
+        }
+    }
+}
+
+/// What goes wrong on the way, on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mishap {
+    /// Its process is killed in the middle of the download.
+    PowerCut,
+    /// One bit of its slot is written wrong, once.
+    CorruptWrite,
+}
+
+/// One device of the demo.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) mishap: Option<Mishap>,
+}
+
+/// The devices: kinds take turns, so that from four on every kind is there. The first loses its power, the second
+/// gets the wrong bit.
+pub(super) fn devices(count: u16) -> Vec<Plan> {
+    let turn = [Kind::OneFile, Kind::OneFile, Kind::ThreeFiles, Kind::Module];
+    let mishaps = [Some(Mishap::PowerCut), Some(Mishap::CorruptWrite)];
+    let width = count.to_string().len();
+    (0..usize::from(count))
+        .zip(turn.into_iter().cycle())
+        .map(|(index, kind)| Plan {
+            name: format!("device-{:0width$}", index + 1),
+            kind,
+            mishap: mishaps.get(index).copied().flatten(),
+        })
+        .collect()
+}
+
+/// The firmware, whole and in three parts.
+pub(super) struct Image {
+    pub(super) whole: PathBuf,
+    pub(super) parts: Vec<PathBuf>,
+    pub(super) size: u64,
+}
+
+impl Image {
+    /// Copies the image into `dir` (it may change while the demo runs) and cuts the copy in three.
+    pub(super) fn prepare(source: &Path, dir: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let whole = dir.join("firmware.bin");
+        let size = fs::copy(source, &whole).with_context(|| format!("reading the image {}", source.display()))?;
+        ensure!(size >= 3, "the image {} has {size} bytes; at least 3 are needed to cut it in three", source.display());
+        let mut rest = fs::File::open(&whole)?;
+        let mut parts = Vec::new();
+        for (index, len) in [size / 3, size / 3, size - 2 * (size / 3)].into_iter().enumerate() {
+            let part = dir.join(format!("firmware.{}.bin", index + 1));
+            let mut to = fs::File::create(&part)?;
+            std::io::copy(&mut (&mut rest).take(len), &mut to)?;
+            to.flush()?;
+            parts.push(part);
+        }
+        Ok(Self { whole, parts, size })
+    }
+
+    /// The files a kind of device is sent, in order.
+    pub(super) fn files(&self, kind: Kind) -> Vec<PathBuf> {
+        match kind {
+            Kind::OneFile | Kind::Module => vec![self.whole.clone()],
+            Kind::ThreeFiles => self.parts.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_devices_are_of_every_kind_and_meet_both_mishaps() {
+        let devices = devices(8);
+        for kind in Kind::ALL {
+            assert!(devices.iter().any(|device| device.kind == kind), "{kind:?}");
+        }
+        assert_eq!(devices.iter().filter(|device| device.mishap.is_some()).count(), 2);
+    }
+
+    #[test]
+    fn the_three_parts_are_the_image() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("source");
+        fs::write(&source, b"0123456789").unwrap();
+        let image = Image::prepare(&source, &dir.path().join("image")).unwrap();
+        let joined: Vec<u8> = image.parts.iter().flat_map(|part| fs::read(part).unwrap()).collect();
+        assert_eq!(joined, b"0123456789");
+        assert_eq!(image.size, 10);
+    }
+
+    #[test]
+    fn an_image_too_small_to_cut_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("source");
+        fs::write(&source, b"ab").unwrap();
+        assert!(Image::prepare(&source, &dir.path().join("image")).is_err());
+    }
+}

@@ -1,0 +1,191 @@
+//! Operator commands: what the platform's HTTP API offers, from a terminal or a script.
+
+pub(crate) mod calls;
+mod client;
+mod watch;
+
+use anyhow::Context;
+use otaru_platform::http::shapes::{NewCampaign, NewDevice, NewPackage, NewProduct, Task};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+pub(crate) use self::client::Client;
+use crate::{
+    cli::{
+        CampaignArgs, CampaignCommand, DeviceCommand, Operator, PackageArgs, PackageCommand, ProductCommand,
+        TaskCommand,
+    },
+    exit, output,
+};
+
+pub(crate) fn product(args: Operator<ProductCommand>) -> anyhow::Result<u8> {
+    let client = Client::new(&args.platform)?;
+    match args.command {
+        ProductCommand::Create { key, dialect } => {
+            let made = calls::create_product(&client, &NewProduct { product_key: key, dialect })?;
+            let text = format!(
+                "made product {key} (dialect {})\nproduct secret: {}\nnext: otaru device create {key} NAME",
+                made.dialect,
+                made.product_secret,
+                key = made.product_key,
+            );
+            show(args.platform.json, &made, text)?;
+        }
+        ProductCommand::List => {
+            let row = |product: &otaru_platform::http::shapes::Product| {
+                vec![product.product_key.to_string(), product.dialect.to_string()]
+            };
+            list(args.platform.json, &calls::products(&client)?, &["product", "dialect"], row)?;
+        }
+    }
+    Ok(exit::SUCCESS)
+}
+
+pub(crate) fn device(args: Operator<DeviceCommand>) -> anyhow::Result<u8> {
+    let client = Client::new(&args.platform)?;
+    match args.command {
+        DeviceCommand::Create { product, name, secret } => {
+            let new = NewDevice { device_name: name, device_secret: secret };
+            let made = calls::create_device(&client, &product, &new)?;
+            let text = format!(
+                "made device {}/{}\ndevice secret: {}\nnext: put the three into the agent's configuration (docs/agent.md)",
+                made.product_key, made.device_name, made.device_secret,
+            );
+            show(args.platform.json, &made, text)?;
+        }
+        DeviceCommand::List { product } => {
+            let row = |device: &otaru_platform::http::shapes::Device| {
+                let versions: Vec<String> =
+                    device.versions.iter().map(|(module, version)| format!("{module} {version}")).collect();
+                let online = if device.online { "online" } else { "offline" };
+                vec![device.device_name.to_string(), online.to_owned(), versions.join(", ")]
+            };
+            list(args.platform.json, &calls::devices(&client, &product)?, &["device", "", "runs"], row)?;
+        }
+    }
+    Ok(exit::SUCCESS)
+}
+
+pub(crate) fn package(args: Operator<PackageCommand>) -> anyhow::Result<u8> {
+    let client = Client::new(&args.platform)?;
+    match args.command {
+        PackageCommand::Create(package) => {
+            let made = calls::create_package(&client, &upload_all(&client, package)?)?;
+            let text = format!("made package {}\nnext: otaru campaign create --package {}", made.id, made.id);
+            show(args.platform.json, &made, text)?;
+        }
+        PackageCommand::List => {
+            let row = |package: &otaru_platform::http::shapes::Package| {
+                let size = package.files.iter().map(|file| file.size).sum();
+                vec![
+                    package.id.to_string(),
+                    package.product_key.to_string(),
+                    package.module.to_string(),
+                    package.version.to_string(),
+                    package.files.len().to_string(),
+                    output::bytes(size),
+                ]
+            };
+            let head = ["id", "product", "module", "version", "files", "size"];
+            list(args.platform.json, &calls::packages(&client)?, &head, row)?;
+        }
+    }
+    Ok(exit::SUCCESS)
+}
+
+/// Checks what can be checked here before the first byte is sent, then uploads.
+fn upload_all(client: &Client, package: PackageArgs) -> anyhow::Result<NewPackage> {
+    let extra = package.extra.map(RawValue::from_string).transpose().context("--extra is not JSON")?;
+    for file in &package.files {
+        let found = file.metadata().with_context(|| format!("opening {}", file.display()))?;
+        anyhow::ensure!(found.is_file(), "{} is not a file", file.display());
+        anyhow::ensure!(found.len() > 0, "{} is empty; devices cannot take a file of size 0", file.display());
+    }
+    let files = package.files.iter().map(|file| calls::upload(client, file)).collect::<Result<_, _>>()?;
+    Ok(NewPackage {
+        product_key: package.product,
+        version: package.version,
+        module: package.module.unwrap_or_default(),
+        files,
+        extra,
+        digest_method: Some(package.digest.into()),
+    })
+}
+
+pub(crate) fn campaign(args: Operator<CampaignCommand>) -> anyhow::Result<u8> {
+    let client = Client::new(&args.platform)?;
+    match args.command {
+        CampaignCommand::Create(CampaignArgs { package, devices, source_versions, timeout }) => {
+            let new = NewCampaign {
+                package_id: package,
+                devices,
+                source_versions: source_versions.unwrap_or_default(),
+                timeout_minutes: timeout,
+            };
+            let made = calls::create_campaign(&client, &new)?;
+            let mut text = format!("started campaign {}: {} devices", made.id, made.tasks);
+            for skipped in &made.skipped {
+                text.push_str(&format!("\n  not {}: {}", skipped.device, skipped.reason));
+            }
+            text.push_str(&format!("\nnext: otaru campaign watch {}", made.id));
+            show(args.platform.json, &made, text)?;
+        }
+        CampaignCommand::Watch { id } => return watch::run(&client, id, args.platform.json),
+        CampaignCommand::Cancel { id } => {
+            let canceled = calls::cancel_campaign(&client, id)?;
+            let text = format!("canceled campaign {id}: {} open tasks ended", canceled.canceled);
+            show(args.platform.json, &canceled, text)?;
+        }
+        CampaignCommand::List => {
+            let row = |campaign: &otaru_platform::http::shapes::Campaign| {
+                vec![
+                    campaign.id.to_string(),
+                    campaign.product_key.to_string(),
+                    campaign.module.to_string(),
+                    campaign.version.to_string(),
+                    watch::state(campaign.state).to_owned(),
+                    watch::counts(campaign),
+                ]
+            };
+            let head = ["id", "product", "module", "version", "state", "tasks"];
+            list(args.platform.json, &calls::campaigns(&client)?, &head, row)?;
+        }
+    }
+    Ok(exit::SUCCESS)
+}
+
+pub(crate) fn task(args: Operator<TaskCommand>) -> anyhow::Result<u8> {
+    let client = Client::new(&args.platform)?;
+    let TaskCommand::List { campaign } = args.command;
+    let row = |task: &Task| {
+        vec![
+            task.device.to_string(),
+            task.state.to_string(),
+            format!("{} %", task.progress),
+            task.reason.clone().or_else(|| task.waiting_for.clone()).unwrap_or_default(),
+        ]
+    };
+    let tasks = calls::tasks(&client, campaign)?;
+    list(args.platform.json, &tasks, &["device", "state", "progress", "why"], row)?;
+    Ok(exit::SUCCESS)
+}
+
+/// One thing: its JSON form, or words about it.
+fn show(json: bool, thing: &impl Serialize, text: String) -> anyhow::Result<()> {
+    if json { output::json(thing) } else { output::line(text) }
+}
+
+/// Many things: one JSON object a line, or a table.
+fn list<T: Serialize>(
+    json: bool,
+    things: &[T],
+    head: &[&str],
+    row: impl Fn(&T) -> Vec<String>,
+) -> anyhow::Result<()> {
+    if json {
+        return things.iter().try_for_each(output::json);
+    }
+    let mut rows = vec![head.iter().map(|cell| (*cell).to_owned()).collect()];
+    rows.extend(things.iter().map(row));
+    output::line(output::table(&rows).trim_end())
+}

@@ -1,0 +1,70 @@
+//! `otaru serve`: the platform until a signal ends it.
+
+use anyhow::Context;
+use otaru_platform::{Config, Running};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{cli::ServeArgs, exit, output};
+
+/// The first line with `--json`: both ports listen.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename = "ready")]
+struct Ready {
+    mqtt: String,
+    http: String,
+    /// The first operator token; none if this is not the first start.
+    token: Option<String>,
+}
+
+pub(crate) fn run(args: ServeArgs) -> anyhow::Result<u8> {
+    let ServeArgs { data, mqtt, http, public_url, json, stop_with_stdin } = args;
+    let config = Config { data, mqtt, http, public_url };
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let running = otaru_platform::start(config).await.context("starting the platform")?;
+        announce(&running, json)?;
+        let parent_gone = parent_gone(stop_with_stdin);
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = parent_gone => {}
+        }
+        running.stop().await;
+        Ok(exit::SUCCESS)
+    })
+}
+
+/// Resolves when stdin closes, if that is asked for.
+async fn parent_gone(asked: bool) {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    if asked {
+        std::thread::spawn(move || {
+            crate::stdin::wait_for_close();
+            // The platform may be stopping already.
+            let _ = tell.send(());
+        });
+    } else {
+        std::future::pending::<()>().await;
+    }
+    let _ = told.await;
+}
+
+fn announce(running: &Running, json: bool) -> anyhow::Result<()> {
+    let ready = Ready {
+        mqtt: running.mqtt.to_string(),
+        http: running.http.to_string(),
+        token: running.first_token.clone(),
+    };
+    if json {
+        return output::json(&ready);
+    }
+    output::line(format!("devices connect by MQTT at {}", ready.mqtt))?;
+    output::line(format!("downloads and operators: http://{}", ready.http))?;
+    if let Some(token) = &ready.token {
+        output::line("the first operator token, shown only now:")?;
+        output::line(format!("  export OTARU_URL=http://{} OTARU_TOKEN={token}", ready.http))?;
+    }
+    Ok(())
+}
