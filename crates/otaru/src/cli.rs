@@ -107,7 +107,13 @@ pub(crate) struct Operator<C: Subcommand> {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PlatformArgs {
     /// The platform's HTTP address
-    #[arg(long, global = true, env = "OTARU_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(
+        long,
+        global = true,
+        env = "OTARU_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8080"
+    )]
     pub(crate) url: String,
     /// The operator token that `otaru serve` printed at its first start
     #[arg(long, global = true, env = "OTARU_TOKEN", value_name = "TOKEN", hide_env_values = true)]
@@ -254,7 +260,17 @@ mod tests {
 
     #[test]
     fn json_may_stand_after_the_command() {
-        let cli = Cli::parse_from(["otaru", "package", "create", "--product", "p", "--version", "2", "a.bin", "--json"]);
+        let cli = Cli::parse_from([
+            "otaru",
+            "package",
+            "create",
+            "--product",
+            "p",
+            "--version",
+            "2",
+            "a.bin",
+            "--json",
+        ]);
         let Command::Package(args) = cli.command else { panic!("another command") };
         assert!(args.platform.json);
     }

@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn a_code_is_found_below_added_context() {
-        let error = Err::<(), _>(Coded::new(NOT_FOUND, "no package 7")).context("creating a campaign").unwrap_err();
+        let error =
+            Err::<(), _>(Coded::new(NOT_FOUND, "no package 7")).context("creating a campaign").unwrap_err();
         assert_eq!(code_of(&error), NOT_FOUND);
         assert_eq!(code_of(&anyhow::anyhow!("other")), FAILURE);
     }

@@ -51,7 +51,8 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     }
@@ -64,7 +65,11 @@ mod tests {
 
     #[test]
     fn a_table_aligns_its_columns_and_ends_lines_clean() {
-        let rows = [vec!["id".into(), "state".into()], vec!["12".into(), "ok".into()], vec!["7".into(), String::new()]];
+        let rows = [
+            vec!["id".into(), "state".into()],
+            vec!["12".into(), "ok".into()],
+            vec!["7".into(), String::new()],
+        ];
         assert_eq!(table(&rows), "id  state\n12  ok\n7\n");
     }
 

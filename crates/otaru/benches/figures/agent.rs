@@ -36,8 +36,15 @@ pub(crate) fn run() -> Result<()> {
 
     let link = lab.link("curl", &other)?;
     let began = Instant::now();
-    let script = format!("'{}' -s -o \"$0\" \"$1\" && sha256sum \"$0\" >/dev/null && sync \"$0\" && cat /proc/self/stat >/dev/null && times", curl.display());
-    let output = Command::new("bash").args(["-c", &script]).arg(lab.dir.path().join("curl.bin")).arg(&link).output()?;
+    let script = format!(
+        "'{}' -s -o \"$0\" \"$1\" && sha256sum \"$0\" >/dev/null && sync \"$0\" && cat /proc/self/stat >/dev/null && times",
+        curl.display()
+    );
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .arg(lab.dir.path().join("curl.bin"))
+        .arg(&link)
+        .output()?;
     let peer_seconds = began.elapsed().as_secs_f64();
     ensure!(output.status.success(), "curl failed: {}", String::from_utf8_lossy(&output.stderr));
     ensure!(fs::metadata(lab.dir.path().join("curl.bin"))?.len() == SIZE, "curl fetched another size");
@@ -45,7 +52,11 @@ pub(crate) fn run() -> Result<()> {
 
     let (mb, gb) = (SIZE as f64 / 1e6, SIZE as f64 / 1e9);
     println!("agent: peak RSS {:.1} MiB (aim: at most 6)", rss as f64 / 1024.0);
-    println!("agent: {:.0} MB/s, {:.2} CPU s/GB (fetched, hashed, fsynced, read back, hashed again)", mb / seconds, cpu / gb);
+    println!(
+        "agent: {:.0} MB/s, {:.2} CPU s/GB (fetched, hashed, fsynced, read back, hashed again)",
+        mb / seconds,
+        cpu / gb
+    );
     println!("curl + sha256sum + sync: {:.0} MB/s, {:.2} CPU s/GB", mb / peer_seconds, peer_cpu / gb);
     println!("ratio: {:.2} of the peer's speed, {:.2} of its CPU", peer_seconds / seconds, cpu / peer_cpu);
     Ok(())

@@ -37,7 +37,10 @@ pub(crate) fn run() -> Result<()> {
     let port = lab::free_port()?;
     let config = dir.path().join("mosquitto.conf");
     // No login to check and nothing to store: the least work a broker can have.
-    fs::write(&config, format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_connections -1\n"))?;
+    fs::write(
+        &config,
+        format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_connections -1\n"),
+    )?;
     let broker = Command::new(mosquitto).arg("-c").arg(&config).stderr(Stdio::null()).spawn()?;
     let address = format!("127.0.0.1:{port}");
     lab::wait_for_port(&address)?;
@@ -66,7 +69,9 @@ fn report(name: &str, address: &str, pid: u32, logins: &Arc<Vec<Vec<u8>>>) -> Re
 
 /// Connects once with each CONNECT packet; gives the open sockets once each has its good CONNACK.
 fn connect_all(address: &str, logins: &Arc<Vec<Vec<u8>>>) -> Result<Vec<TcpStream>> {
-    let runtime = Box::leak(Box::new(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?));
+    let runtime = Box::leak(Box::new(
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?,
+    ));
     runtime.block_on(async {
         let permits = Arc::new(Semaphore::new(AT_ONCE));
         let mut tasks = Vec::new();
@@ -100,11 +105,17 @@ fn make_devices(lab: &Lab) -> Result<Arc<Vec<Vec<u8>>>> {
                 let url = &url;
                 scope.spawn(move || {
                     let agent = ureq::Agent::new_with_defaults();
-                    (caller..DEVICES).step_by(CALLERS).map(|n| Ok((n, connect_packet(n, &make(&agent, url, token, n)?)?))).collect()
+                    (caller..DEVICES)
+                        .step_by(CALLERS)
+                        .map(|n| Ok((n, connect_packet(n, &make(&agent, url, token, n)?)?)))
+                        .collect()
                 })
             })
             .collect();
-        callers.into_iter().map(|caller| caller.join().map_err(|_| anyhow::anyhow!("a caller panicked"))?).collect()
+        callers
+            .into_iter()
+            .map(|caller| caller.join().map_err(|_| anyhow::anyhow!("a caller panicked"))?)
+            .collect()
     });
     let mut made: Vec<_> = made?.into_iter().flatten().collect();
     made.sort_by_key(|(n, _)| *n);
@@ -122,7 +133,8 @@ fn make(agent: &ureq::Agent, url: &str, token: &str, n: usize) -> Result<String>
 
 fn connect_packet(n: usize, secret: &str) -> Result<Vec<u8>> {
     let id = DeviceId { product: ProductKey::new(PRODUCT)?, device: DeviceName::new(format!("d{n}"))? };
-    let login: Login = aliyun::Device.write_login(&Credentials { id, secret: secret.to_owned() }, Transport::Plain);
+    let login: Login =
+        aliyun::Device.write_login(&Credentials { id, secret: secret.to_owned() }, Transport::Plain);
     let mut session = Client::new(ClientOptions::new(login));
     session.opened(WireInstant(0));
     let mut packet = Vec::new();
@@ -134,6 +146,9 @@ fn allow_sockets() -> Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
-    ensure!(maximum.is_none_or(|most| most > DEVICES as u64 + 100), "at most {maximum:?} sockets are allowed here");
+    ensure!(
+        maximum.is_none_or(|most| most > DEVICES as u64 + 100),
+        "at most {maximum:?} sockets are allowed here"
+    );
     Ok(())
 }

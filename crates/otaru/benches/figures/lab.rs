@@ -42,7 +42,8 @@ impl Lab {
         let mut first = String::new();
         BufReader::new(server.stdout.take().context("no stdout")?).read_line(&mut first)?;
         let ready: Value = serde_json::from_str(&first).context("the ready line")?;
-        let text = |field: &str| ready[field].as_str().map(str::to_owned).context("the ready line lacks a field");
+        let text =
+            |field: &str| ready[field].as_str().map(str::to_owned).context("the ready line lacks a field");
         let lab = Lab { mqtt: text("mqtt")?, http: text("http")?, token: text("token")?, dir, server };
         lab.otaru(&["product", "create", PRODUCT, "--dialect", "aliyun"])?;
         Ok(lab)
@@ -164,7 +165,8 @@ pub(crate) fn status_kib(pid: u32, field: &str) -> Result<u64> {
 pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let (_, rest) = stat.rsplit_once(')').context("stat")?;
-    let ticks: Vec<f64> = rest.split_whitespace().skip(11).take(2).filter_map(|text| text.parse().ok()).collect();
+    let ticks: Vec<f64> =
+        rest.split_whitespace().skip(11).take(2).filter_map(|text| text.parse().ok()).collect();
     Ok(ticks.iter().sum::<f64>() / 100.0)
 }
 

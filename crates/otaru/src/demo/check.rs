@@ -33,7 +33,9 @@ fn same_bytes(slot: &Path, sent: &Path) -> anyhow::Result<()> {
     for offset in 0_u64.. {
         match (left.next().transpose()?, right.next().transpose()?) {
             (None, None) => return Ok(()),
-            (left, right) => ensure!(left == right, "{} differs from the image at byte {offset}", slot.display()),
+            (left, right) => {
+                ensure!(left == right, "{} differs from the image at byte {offset}", slot.display())
+            }
         }
     }
     Ok(())

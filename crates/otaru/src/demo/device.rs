@@ -148,7 +148,12 @@ impl Device {
             "fetching" if said.get("resumed") == Some(&Value::Bool(true)) => {
                 let offset = number("offset");
                 self.resumed_at = Some(offset);
-                view.remark(&name, &format!("power is back; goes on at byte {offset}"), "resumed", json!({"offset": offset}))?;
+                view.remark(
+                    &name,
+                    &format!("power is back; goes on at byte {offset}"),
+                    "resumed",
+                    json!({"offset": offset}),
+                )?;
             }
             "fetching" => view.at(&name, "downloading")?,
             "progress" => self.progressed(number("done"), number("downloaded_bytes"), view)?,
@@ -182,7 +187,12 @@ impl Device {
             if let Some(process) = &self.process {
                 process.cut_power()?;
             }
-            view.remark(&self.plan.name, &format!("power cut at byte {done}"), "power_cut", json!({"offset": done}))?;
+            view.remark(
+                &self.plan.name,
+                &format!("power cut at byte {done}"),
+                "power_cut",
+                json!({"offset": done}),
+            )?;
         }
         Ok(())
     }
@@ -207,7 +217,13 @@ impl Device {
     }
 }
 
-fn config(plan: &Plan, secret: &str, total: u64, dir: &Path, around: &Surroundings<'_>) -> anyhow::Result<String> {
+fn config(
+    plan: &Plan,
+    secret: &str,
+    total: u64,
+    dir: &Path,
+    around: &Surroundings<'_>,
+) -> anyhow::Result<String> {
     let mut config = json!({
         "device": {
             "dialect": "aliyun",

@@ -60,7 +60,10 @@ pub(crate) fn run(args: DemoArgs) -> anyhow::Result<u8> {
     let (tell, told) = mpsc::channel();
     let mut demo = Demo { devices: Vec::new(), told, operator, campaigns: Vec::new() };
     let product = ProductKey::new(PRODUCT)?;
-    calls::create_product(&demo.operator, &NewProduct { product_key: product.clone(), dialect: "aliyun".parse()? })?;
+    calls::create_product(
+        &demo.operator,
+        &NewProduct { product_key: product.clone(), dialect: "aliyun".parse()? },
+    )?;
     let around = Surroundings {
         mqtt: &platform.mqtt,
         product: PRODUCT,
@@ -74,7 +77,8 @@ pub(crate) fn run(args: DemoArgs) -> anyhow::Result<u8> {
         )?;
         let dir = folder.path().join("devices").join(&plan.name);
         view.add(&plan.name, image.size, plan.kind.label())?;
-        let device = Device::install(plan, index, &made.device_secret, image.size, dir, &around, tell.clone())?;
+        let device =
+            Device::install(plan, index, &made.device_secret, image.size, dir, &around, tell.clone())?;
         demo.devices.push(device);
     }
     view.step(&format!("{} devices start at {}", demo.devices.len(), plan::OLD))?;
@@ -131,7 +135,12 @@ impl Demo {
         Ok(of_kind.map(|device| DeviceName::new(&*device.plan.name)).collect::<Result<_, _>>()?)
     }
 
-    fn start_campaign(&self, kind: Kind, image: &Image, devices: Vec<DeviceName>) -> anyhow::Result<CampaignMade> {
+    fn start_campaign(
+        &self,
+        kind: Kind,
+        image: &Image,
+        devices: Vec<DeviceName>,
+    ) -> anyhow::Result<CampaignMade> {
         let files = image.files(kind);
         let package = NewPackage {
             product_key: ProductKey::new(PRODUCT)?,
@@ -193,7 +202,8 @@ impl Demo {
 
     /// Compares every slot with the image and tells how it went.
     fn finish(&self, image: &Image, view: &View, took: Duration) -> anyhow::Result<u8> {
-        let mut rows = vec![["device", "sent", "runs", "slot", "fetched", "on the way"].map(String::from).to_vec()];
+        let mut rows =
+            vec![["device", "sent", "runs", "slot", "fetched", "on the way"].map(String::from).to_vec()];
         let mut succeeded = 0;
         for device in &self.devices {
             let slot = self.check(device, image);
@@ -204,7 +214,12 @@ impl Demo {
                 Ok(()) => "identical".to_owned(),
                 Err(error) => format!("{error:#}"),
             };
-            view.remark(&device.plan.name, &format!("task {task}, active slot {said}"), "checked", json!({"task": task, "slot": said, "succeeded": good}))?;
+            view.remark(
+                &device.plan.name,
+                &format!("task {task}, active slot {said}"),
+                "checked",
+                json!({"task": task, "slot": said, "succeeded": good}),
+            )?;
             rows.push(vec![
                 device.plan.name.clone(),
                 device.plan.kind.label().to_owned(),
@@ -226,7 +241,11 @@ impl Demo {
             "seconds": (took.as_secs_f64() * 10.0).round() / 10.0,
         });
         let mut table = output::table(&rows);
-        table.push_str(&format!("\n{succeeded} succeeded, {failed} failed, {} fetched, {:.1} s\n", output::bytes(fetched), took.as_secs_f64()));
+        table.push_str(&format!(
+            "\n{succeeded} succeeded, {failed} failed, {} fetched, {:.1} s\n",
+            output::bytes(fetched),
+            took.as_secs_f64()
+        ));
         view.finish(&table, &summary)?;
         Ok(if failed == 0 { exit::SUCCESS } else { exit::DEMO_FAILED })
     }
@@ -280,7 +299,11 @@ impl Folder {
             return Ok(Folder::Temporary(path.canonicalize()?));
         };
         fs::create_dir_all(keep).with_context(|| keep.display().to_string())?;
-        ensure!(fs::read_dir(keep)?.next().is_none(), "{} is not empty; --keep wants a new or empty folder", keep.display());
+        ensure!(
+            fs::read_dir(keep)?.next().is_none(),
+            "{} is not empty; --keep wants a new or empty folder",
+            keep.display()
+        );
         Ok(Folder::Kept(keep.canonicalize()?))
     }
 

@@ -91,8 +91,13 @@ impl Image {
     pub(super) fn prepare(source: &Path, dir: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(dir)?;
         let whole = dir.join("firmware.bin");
-        let size = fs::copy(source, &whole).with_context(|| format!("reading the image {}", source.display()))?;
-        ensure!(size >= 3, "the image {} has {size} bytes; at least 3 are needed to cut it in three", source.display());
+        let size =
+            fs::copy(source, &whole).with_context(|| format!("reading the image {}", source.display()))?;
+        ensure!(
+            size >= 3,
+            "the image {} has {size} bytes; at least 3 are needed to cut it in three",
+            source.display()
+        );
         let mut rest = fs::File::open(&whole)?;
         let mut parts = Vec::new();
         for (index, len) in [size / 3, size / 3, size - 2 * (size / 3)].into_iter().enumerate() {

@@ -111,9 +111,18 @@ impl Platform {
         match told.recv() {
             Ok(Word::Said(ready)) => {
                 let field = |name: &str| {
-                    ready.get(name).and_then(Value::as_str).map(String::from).with_context(|| format!("the platform's ready event has no {name}"))
+                    ready
+                        .get(name)
+                        .and_then(Value::as_str)
+                        .map(String::from)
+                        .with_context(|| format!("the platform's ready event has no {name}"))
                 };
-                Ok(Self { process, mqtt: field("mqtt")?, url: format!("http://{}", field("http")?), token: field("token")? })
+                Ok(Self {
+                    process,
+                    mqtt: field("mqtt")?,
+                    url: format!("http://{}", field("http")?),
+                    token: field("token")?,
+                })
             }
             _ => Err(anyhow!("the platform did not start; its log is {}", log.display())),
         }

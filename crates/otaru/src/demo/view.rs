@@ -39,7 +39,8 @@ impl View {
     /// A device takes part; `total` bytes are to come.
     pub(super) fn add(&mut self, device: &str, total: u64, label: &str) -> anyhow::Result<()> {
         if let View::Bars { all, bars } = self {
-            let style = ProgressStyle::with_template("{prefix:12} {bar:32} {percent:>3}% {bytes:>11} {wide_msg}")?;
+            let style =
+                ProgressStyle::with_template("{prefix:12} {bar:32} {percent:>3}% {bytes:>11} {wide_msg}")?;
             let bar = all.add(ProgressBar::new(total).with_style(style).with_prefix(device.to_owned()));
             bar.set_message(label.to_owned());
             bars.insert(device.to_owned(), bar);
@@ -71,7 +72,13 @@ impl View {
     }
 
     /// Something about a device worth a line of its own, `fields` being its JSON form.
-    pub(super) fn remark(&self, device: &str, text: &str, event: &str, mut fields: Value) -> anyhow::Result<()> {
+    pub(super) fn remark(
+        &self,
+        device: &str,
+        text: &str,
+        event: &str,
+        mut fields: Value,
+    ) -> anyhow::Result<()> {
         match self {
             View::Bars { all, .. } => Ok(all.println(format!("{device}: {text}"))?),
             View::Lines => output::line(format!("{device}: {text}")),

@@ -5,8 +5,9 @@ use std::{fs::File, io::Read, path::Path};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use otaru_platform::http::shapes::{
-    Campaign, CampaignCanceled, CampaignId, CampaignMade, Campaigns, DeviceMade, Devices, FileTaken, NewCampaign,
-    NewDevice, NewPackage, NewProduct, PackageFile, PackageMade, Packages, ProductMade, Products, Task, Tasks,
+    Campaign, CampaignCanceled, CampaignId, CampaignMade, Campaigns, DeviceMade, Devices, FileTaken,
+    NewCampaign, NewDevice, NewPackage, NewProduct, PackageFile, PackageMade, Packages, ProductMade,
+    Products, Task, Tasks,
 };
 use otaru_wire::ProductKey;
 use serde::de::DeserializeOwned;
@@ -24,7 +25,11 @@ pub(crate) fn products(client: &Client) -> anyhow::Result<Vec<otaru_platform::ht
 }
 
 /// Makes a device.
-pub(crate) fn create_device(client: &Client, product: &ProductKey, device: &NewDevice) -> anyhow::Result<DeviceMade> {
+pub(crate) fn create_device(
+    client: &Client,
+    product: &ProductKey,
+    device: &NewDevice,
+) -> anyhow::Result<DeviceMade> {
     client.post(&format!("/products/{product}/devices"), device)
 }
 

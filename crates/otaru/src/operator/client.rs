@@ -23,7 +23,10 @@ impl Client {
     /// Without a token.
     pub(crate) fn new(platform: &PlatformArgs) -> anyhow::Result<Self> {
         let token = platform.token.clone().ok_or_else(|| {
-            Coded::new(exit::NOT_ALLOWED, "no token: set OTARU_TOKEN to what `otaru serve` printed at its first start")
+            Coded::new(
+                exit::NOT_ALLOWED,
+                "no token: set OTARU_TOKEN to what `otaru serve` printed at its first start",
+            )
         })?;
         Ok(Self::at(&platform.url, token))
     }
@@ -70,7 +73,10 @@ impl Client {
         format!("Bearer {}", self.token)
     }
 
-    fn understand<A: DeserializeOwned>(&self, answer: Result<http::Response<Body>, ureq::Error>) -> anyhow::Result<A> {
+    fn understand<A: DeserializeOwned>(
+        &self,
+        answer: Result<http::Response<Body>, ureq::Error>,
+    ) -> anyhow::Result<A> {
         let mut answer = answer.map_err(|error| {
             Coded::new(exit::UNAVAILABLE, format!("the platform at {} does not answer: {error} (is `otaru serve` running there? see OTARU_URL)", self.base))
         })?;

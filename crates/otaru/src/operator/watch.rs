@@ -39,7 +39,8 @@ fn finish(campaign: &Campaign, json: bool) -> anyhow::Result<u8> {
     } else {
         output::line(format!("campaign {} {}: {}", campaign.id, state(campaign.state), counts(campaign)))?;
     }
-    let all_succeeded = campaign.counts.iter().all(|(state, count)| *state == TaskState::Succeeded || *count == 0);
+    let all_succeeded =
+        campaign.counts.iter().all(|(state, count)| *state == TaskState::Succeeded || *count == 0);
     Ok(if all_succeeded { exit::SUCCESS } else { exit::CAMPAIGN_NOT_ALL_SUCCEEDED })
 }
 
@@ -54,7 +55,8 @@ pub(super) fn state(state: CampaignState) -> &'static str {
 
 /// A campaign's tasks by state: `7 succeeded, 1 failed`.
 pub(super) fn counts(campaign: &Campaign) -> String {
-    let counts: Vec<String> = campaign.counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let counts: Vec<String> =
+        campaign.counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
     if counts.is_empty() { "no tasks".to_owned() } else { counts.join(", ") }
 }
 
@@ -87,7 +89,11 @@ impl View {
             }
             View::Bars(all, bars) if tasks.len() <= MOST_BARS => tasks.iter().try_for_each(|task| {
                 let bar = bar(all, bars, task.device.as_str(), 100)?;
-                bar.set_position(if task.state == TaskState::Succeeded { 100 } else { u64::from(task.progress) });
+                bar.set_position(if task.state == TaskState::Succeeded {
+                    100
+                } else {
+                    u64::from(task.progress)
+                });
                 bar.set_message(words(task));
                 Ok(())
             }),
