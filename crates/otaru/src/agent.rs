@@ -1,9 +1,98 @@
 //! `otaru agent`: the device agent until it is told to reboot or to stop.
 
-use std::os::unix::process::CommandExt;
+use std::thread;
 
-use crate::{cli::AgentArgs, exit, output};
+use anyhow::Context;
+use otaru_agent::{Agent, AgentEvent, Config, Exit, Handle};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
 
-pub(crate) fn run(_args: &AgentArgs) -> anyhow::Result<u8> {
-    anyhow::bail!("not linked yet")
+use crate::{
+    cli::AgentArgs,
+    exit::{self, Coded},
+    output, stdin,
+};
+
+pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<u8> {
+    let config = Config::load(&args.config).map_err(|error| Coded::new(exit::CONFIG, error.to_string()))?;
+    let agent = Agent::new(config).context("starting the agent")?;
+    stop_on_signals(agent.handle())?;
+    if args.stop_with_stdin {
+        let handle = agent.handle();
+        thread::Builder::new().name("stdin".into()).spawn(move || {
+            stdin::wait_for_close();
+            handle.stop();
+        })?;
+    }
+    let handle = agent.handle();
+    let mut lost = None;
+    let ended = agent.run(&mut |event| {
+        // An agent whose reader has gone stops; the download goes on at its next start.
+        if let Err(error) = tell(event, args.json) {
+            lost.get_or_insert(error);
+            handle.stop();
+        }
+    });
+    match (ended, lost) {
+        (Ok(_), Some(error)) => Err(error),
+        (Ok(Exit::Reboot), None) => Ok(exit::AGENT_REBOOT),
+        (Ok(Exit::Stopped), None) => Ok(exit::SUCCESS),
+        (Err(error), _) => Err(anyhow::Error::new(error).context("running the agent")),
+    }
+}
+
+fn stop_on_signals(handle: Handle) -> anyhow::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("listening for signals")?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for _ in signals.forever() {
+            handle.stop();
+        }
+    })?;
+    Ok(())
+}
+
+fn tell(event: &AgentEvent, json: bool) -> anyhow::Result<()> {
+    if json { output::json(event) } else { words(event).map_or(Ok(()), output::line) }
+}
+
+/// An event for people; none for those that only programs count.
+fn words(event: &AgentEvent) -> Option<String> {
+    Some(match event {
+        AgentEvent::Started { device, modules } => {
+            let runs: Vec<String> =
+                modules.iter().map(|it| format!("{} {} (slot {})", it.module, it.version, it.slot)).collect();
+            format!("{device} runs {}", runs.join(", "))
+        }
+        AgentEvent::Online => "online".into(),
+        AgentEvent::Offline { reason, retry_after_ms } => {
+            format!("offline: {reason}; next attempt in {:.1} s", *retry_after_ms as f64 / 1000.0)
+        }
+        AgentEvent::Offered { version, module, files, total_bytes } => {
+            format!("offered {module} {version}: {files} file(s), {}", output::bytes(*total_bytes))
+        }
+        AgentEvent::Fetching { file, offset: 0, .. } => format!("fetching file {file}"),
+        AgentEvent::Fetching { file, offset, resumed: true, .. } => {
+            format!("fetching file {file}, going on at byte {offset} after a restart")
+        }
+        AgentEvent::Fetching { file, offset, .. } => format!("fetching file {file}, going on at byte {offset}"),
+        AgentEvent::Progress { done, total, .. } => format!("{} of {}", output::bytes(*done), output::bytes(*total)),
+        AgentEvent::Traffic { .. } => return None,
+        AgentEvent::Retrying { reason, after_ms } => {
+            format!("{reason}; trying again in {:.1} s", *after_ms as f64 / 1000.0)
+        }
+        AgentEvent::LinkRefused { status } => format!("the link answers {status}; asked for a fresh one"),
+        AgentEvent::StartedOver { reason } => format!("starting over: {reason}"),
+        AgentEvent::Verified => "verified: the slot's bytes are the package's".into(),
+        AgentEvent::Staged => "staged".into(),
+        AgentEvent::Activated { module, version } => format!("{module} {version} boots next"),
+        AgentEvent::Rebooting => "rebooting".into(),
+        AgentEvent::Trial => "the new slot runs on trial".into(),
+        AgentEvent::Updated { module, version } => format!("confirmed: {module} runs {version}"),
+        AgentEvent::FellBack { module, reason } => format!("{module} is back on its old slot: {reason}"),
+        AgentEvent::Failed { failure, reason } => format!("failed ({failure:?}): {reason}"),
+        AgentEvent::Dropped { reason } => format!("dropped: {reason}"),
+        AgentEvent::Ignored { reason } => format!("ignored: {reason}"),
+    })
 }

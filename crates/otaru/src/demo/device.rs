@@ -157,6 +157,7 @@ impl Device {
             }
             "fetching" => view.at(&name, "downloading")?,
             "progress" => self.progressed(number("done"), number("downloaded_bytes"), view)?,
+            "traffic" => self.fetched = self.fetched.max(number("downloaded_bytes")),
             "started_over" => {
                 self.started_over += 1;
                 let reason = text("reason");

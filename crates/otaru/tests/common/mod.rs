@@ -1,0 +1,85 @@
+//! A platform as a child process, driven as a script would.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+/// This build of otaru.
+pub fn otaru() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_otaru"))
+}
+
+/// A platform that runs until it is dropped.
+pub struct Platform {
+    pub mqtt: String,
+    pub http: String,
+    pub token: Option<String>,
+    child: Child,
+}
+
+impl Platform {
+    /// Starts one on free ports; the ready line is the first on stdout.
+    pub fn start(data: &Path) -> Self {
+        let mut child = otaru()
+            .args(["serve", "--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0", "--json", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let ready: Value = serde_json::from_str(&first).unwrap_or_else(|_| panic!("not a ready line: {first:?}"));
+        assert_eq!(ready["event"], "ready");
+        let text = |field: &str| ready[field].as_str().map(str::to_owned);
+        Platform { mqtt: text("mqtt").unwrap(), http: text("http").unwrap(), token: text("token"), child }
+    }
+
+    /// Ends it as an operator would; gives its exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+
+    /// Runs an operator command.
+    pub fn run(&self, args: &[&str]) -> Output {
+        otaru()
+            .args(args)
+            .env("OTARU_URL", format!("http://{}", self.http))
+            .env("OTARU_TOKEN", self.token.as_deref().unwrap_or_default())
+            .output()
+            .unwrap()
+    }
+
+    /// Runs an operator command that must succeed; gives its JSON answers, one a line.
+    pub fn answers(&self, args: &[&str]) -> Vec<Value> {
+        let output = self.run(&[args, &["--json"]].concat());
+        assert!(output.status.success(), "otaru {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// As [`Platform::answers`], for a command with one answer.
+    pub fn answer(&self, args: &[&str]) -> Value {
+        let mut answers = self.answers(args);
+        assert_eq!(answers.len(), 1, "otaru {args:?}: {answers:?}");
+        answers.remove(0)
+    }
+
+    /// Port of the MQTT address.
+    pub fn mqtt_port(&self) -> &str {
+        self.mqtt.rsplit(':').next().unwrap()
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

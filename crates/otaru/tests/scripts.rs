@@ -1,0 +1,119 @@
+//! What scripts may rely on: commands, JSON, exit codes.
+
+mod common;
+
+use std::fs;
+
+use common::{Platform, otaru};
+use serde_json::json;
+
+/// A platform with product `pump`, device `p1` and a firmware file.
+fn with_pump() -> (tempfile::TempDir, Platform, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let platform = Platform::start(&dir.path().join("data"));
+    platform.answer(&["product", "create", "pump", "--dialect", "aliyun"]);
+    platform.answer(&["device", "create", "pump", "p1"]);
+    let firmware = dir.path().join("firmware.bin");
+    fs::write(&firmware, b"123456789").unwrap();
+    let firmware = firmware.to_str().unwrap().to_owned();
+    (dir, platform, firmware)
+}
+
+#[test]
+fn every_command_answers_with_the_promised_fields() {
+    let (_dir, platform, firmware) = with_pump();
+    let product = platform.answer(&["product", "create", "valve", "--dialect", "aliyun"]);
+    assert_eq!(product["product_key"], "valve");
+    assert!(product["product_secret"].as_str().is_some_and(|secret| secret.len() >= 16));
+    let device = platform.answer(&["device", "create", "pump", "p2"]);
+    assert_eq!((&device["product_key"], &device["device_name"]), (&json!("pump"), &json!("p2")));
+    assert!(device["device_secret"].as_str().is_some_and(|secret| secret.len() >= 32));
+    let package = platform.answer(&["package", "create", "--product", "pump", "--version", "2.0.0", &firmware]);
+    let id = package["id"].to_string();
+    let campaign = platform.answer(&["campaign", "create", "--package", &id, "--devices", "p1"]);
+    let tasks = platform.answers(&["task", "list", "--campaign", &campaign["id"].to_string()]);
+    assert_eq!(tasks.len(), 1);
+    assert_eq!(tasks[0]["device"], "p1");
+    assert_eq!(tasks[0]["state"], "queued");
+    assert_eq!(tasks[0]["progress"], 0);
+    assert!(tasks[0].get("reason").is_some());
+}
+
+#[test]
+fn the_token_is_shown_at_the_first_start_only_and_goes_on_working() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Platform::start(dir.path());
+    let token = first.token.clone().expect("the first start makes a token");
+    first.answer(&["product", "create", "pump", "--dialect", "aliyun"]);
+    assert_eq!(first.stop(), Some(0));
+    let mut second = Platform::start(dir.path());
+    assert_eq!(second.token, None);
+    second.token = Some(token);
+    assert_eq!(second.answers(&["product", "list"]).len(), 1);
+}
+
+#[test]
+fn errors_name_what_was_wrong_and_have_their_exit_code() {
+    let (dir, platform, firmware) = with_pump();
+    let package = |args: &[&str]| platform.run(&[&["package", "create", "--version", "2.0.0"], args].concat());
+    let cases = [
+        (platform.run(&["product", "create", "pump"]), 73, "pump"),
+        (platform.run(&["device", "create", "nothing", "p1"]), 66, "nothing"),
+        (platform.run(&["campaign", "create", "--package", "99"]), 66, "99"),
+        (platform.run(&["campaign", "watch", "99"]), 66, "99"),
+        (package(&["--product", "nothing", &firmware]), 66, "nothing"),
+        (package(&["--product", "pump"]), 2, "FILE"),
+        (package(&["--product", "pump", "/no/such/file"]), 1, "/no/such/file"),
+        (platform.run(&["product", "create", "a/b"]), 2, "product key"),
+    ];
+    for (output, code, word) in cases {
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.contains(word), "{error:?} does not name {word:?}");
+    }
+    let empty = dir.path().join("empty.bin");
+    fs::write(&empty, b"").unwrap();
+    let output = package(&["--product", "pump", empty.to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is empty"));
+    assert!(platform.answers(&["package", "list"]).is_empty(), "a refused package must leave nothing");
+}
+
+#[test]
+fn a_missing_platform_and_a_wrong_token_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut platform = Platform::start(dir.path());
+    platform.token = Some("wrong".into());
+    assert_eq!(platform.run(&["product", "list"]).status.code(), Some(77));
+    let unreachable = otaru()
+        .args(["product", "list", "--url", "http://127.0.0.1:1", "--token", "t"])
+        .output()
+        .unwrap();
+    assert_eq!(unreachable.status.code(), Some(69));
+    assert!(String::from_utf8_lossy(&unreachable.stderr).contains("otaru serve"));
+}
+
+#[test]
+fn a_second_platform_on_the_same_folder_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = Platform::start(dir.path());
+    let second = otaru()
+        .args(["serve", "--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert!(!second.status.success());
+    assert!(String::from_utf8_lossy(&second.stderr).contains(dir.path().to_str().unwrap()));
+}
+
+#[test]
+fn a_closed_pipe_is_a_quiet_success() {
+    let (_dir, platform, _firmware) = with_pump();
+    let output = std::process::Command::new("sh")
+        .args(["-c", "\"$0\" product list --json | true", env!("CARGO_BIN_EXE_otaru")])
+        .env("OTARU_URL", format!("http://{}", platform.http))
+        .env("OTARU_TOKEN", platform.token.as_deref().unwrap())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
