@@ -20,6 +20,7 @@ struct Ready {
 pub(crate) fn run(args: ServeArgs) -> anyhow::Result<u8> {
     let ServeArgs { data, mqtt, http, public_url, json, stop_with_stdin } = args;
     let config = Config { data, mqtt, http, public_url };
+    allow_many_sockets();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
@@ -34,6 +35,15 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<u8> {
         running.stop().await;
         Ok(exit::SUCCESS)
     })
+}
+
+/// Raises the soft limit of open files to the hard one: each device holds a socket, and the usual soft limit is 1024.
+fn allow_many_sockets() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
 }
 
 /// Resolves when stdin closes, if that is asked for.
