@@ -62,7 +62,7 @@ fn words(event: &AgentEvent) -> Option<String> {
     Some(match event {
         AgentEvent::Started { device, modules } => {
             let runs: Vec<String> =
-                modules.iter().map(|it| format!("{} {} (slot {})", it.module, it.version, it.slot)).collect();
+                modules.iter().map(|it| format!("{} {} (slot {})", it.module, it.version, it.slot.name())).collect();
             format!("{device} runs {}", runs.join(", "))
         }
         AgentEvent::Online => "online".into(),

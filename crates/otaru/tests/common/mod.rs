@@ -10,21 +10,21 @@ use std::{
 use serde_json::Value;
 
 /// This build of otaru.
-pub fn otaru() -> Command {
+pub(crate) fn otaru() -> Command {
     Command::new(env!("CARGO_BIN_EXE_otaru"))
 }
 
 /// A platform that runs until it is dropped.
-pub struct Platform {
-    pub mqtt: String,
-    pub http: String,
-    pub token: Option<String>,
+pub(crate) struct Platform {
+    pub(crate) mqtt: String,
+    pub(crate) http: String,
+    pub(crate) token: Option<String>,
     child: Child,
 }
 
 impl Platform {
     /// Starts one on free ports; the ready line is the first on stdout.
-    pub fn start(data: &Path) -> Self {
+    pub(crate) fn start(data: &Path) -> Self {
         let mut child = otaru()
             .args(["serve", "--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0", "--json", "--data"])
             .arg(data)
@@ -40,14 +40,14 @@ impl Platform {
     }
 
     /// Ends it as an operator would; gives its exit code.
-    pub fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         self.child.wait().unwrap().code()
     }
 
     /// Runs an operator command.
-    pub fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         otaru()
             .args(args)
             .env("OTARU_URL", format!("http://{}", self.http))
@@ -57,7 +57,7 @@ impl Platform {
     }
 
     /// Runs an operator command that must succeed; gives its JSON answers, one a line.
-    pub fn answers(&self, args: &[&str]) -> Vec<Value> {
+    pub(crate) fn answers(&self, args: &[&str]) -> Vec<Value> {
         let output = self.run(&[args, &["--json"]].concat());
         assert!(output.status.success(), "otaru {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
@@ -65,14 +65,14 @@ impl Platform {
     }
 
     /// As [`Platform::answers`], for a command with one answer.
-    pub fn answer(&self, args: &[&str]) -> Value {
+    pub(crate) fn answer(&self, args: &[&str]) -> Value {
         let mut answers = self.answers(args);
         assert_eq!(answers.len(), 1, "otaru {args:?}: {answers:?}");
         answers.remove(0)
     }
 
     /// Port of the MQTT address.
-    pub fn mqtt_port(&self) -> &str {
+    pub(crate) fn mqtt_port(&self) -> &str {
         self.mqtt.rsplit(':').next().unwrap()
     }
 }
