@@ -61,8 +61,10 @@ fn tell(event: &AgentEvent, json: bool) -> anyhow::Result<()> {
 fn words(event: &AgentEvent) -> Option<String> {
     Some(match event {
         AgentEvent::Started { device, modules } => {
-            let runs: Vec<String> =
-                modules.iter().map(|it| format!("{} {} (slot {})", it.module, it.version, it.slot.name())).collect();
+            let runs: Vec<String> = modules
+                .iter()
+                .map(|it| format!("{} {} (slot {})", it.module, it.version, it.slot.name()))
+                .collect();
             format!("{device} runs {}", runs.join(", "))
         }
         AgentEvent::Online => "online".into(),
@@ -76,8 +78,12 @@ fn words(event: &AgentEvent) -> Option<String> {
         AgentEvent::Fetching { file, offset, resumed: true, .. } => {
             format!("fetching file {file}, going on at byte {offset} after a restart")
         }
-        AgentEvent::Fetching { file, offset, .. } => format!("fetching file {file}, going on at byte {offset}"),
-        AgentEvent::Progress { done, total, .. } => format!("{} of {}", output::bytes(*done), output::bytes(*total)),
+        AgentEvent::Fetching { file, offset, .. } => {
+            format!("fetching file {file}, going on at byte {offset}")
+        }
+        AgentEvent::Progress { done, total, .. } => {
+            format!("{} of {}", output::bytes(*done), output::bytes(*total))
+        }
         AgentEvent::Traffic { .. } => return None,
         AgentEvent::Retrying { reason, after_ms } => {
             format!("{reason}; trying again in {:.1} s", *after_ms as f64 / 1000.0)

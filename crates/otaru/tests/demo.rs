@@ -10,7 +10,8 @@ use serde_json::Value;
 fn events(args: &[&str]) -> (Option<i32>, Vec<Value>) {
     let output = otaru().arg("demo").args(args).arg("--json").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let events = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect();
+    let events =
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect();
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
     (output.status.code(), events)
 }
@@ -25,7 +26,10 @@ fn eight_devices_end_on_the_new_version_through_a_power_cut_and_a_wrong_bit() {
     assert_eq!(code, Some(0), "{events:?}");
     let summary = events.last().unwrap();
     assert_eq!(summary["event"], "summary");
-    assert_eq!((&summary["devices"], &summary["succeeded"], &summary["failed"]), (&8.into(), &8.into(), &0.into()));
+    assert_eq!(
+        (&summary["devices"], &summary["succeeded"], &summary["failed"]),
+        (&8.into(), &8.into(), &0.into())
+    );
     assert_eq!(summary["bytes_image"], bytes.len() as u64);
 
     let named = |name: &str| events.iter().filter(move |event| event["event"] == name).collect::<Vec<_>>();

@@ -30,8 +30,17 @@ fn field() -> Field {
     platform.answer(&["device", "create", "pump", "p2"]);
     let firmware = dir.path().join("firmware.bin");
     std::fs::write(&firmware, b"123456789").unwrap();
-    let package = platform.answer(&["package", "create", "--product", "pump", "--version", "2.0.0", firmware.to_str().unwrap()]);
-    let campaign = platform.answer(&["campaign", "create", "--package", &package["id"].to_string(), "--devices", "p1"]);
+    let package = platform.answer(&[
+        "package",
+        "create",
+        "--product",
+        "pump",
+        "--version",
+        "2.0.0",
+        firmware.to_str().unwrap(),
+    ]);
+    let campaign =
+        platform.answer(&["campaign", "create", "--package", &package["id"].to_string(), "--devices", "p1"]);
     let id = DeviceId { product: ProductKey::new("pump").unwrap(), device: DeviceName::new("p1").unwrap() };
     let secret = made["device_secret"].as_str().unwrap().to_owned();
     let login = aliyun::Device.write_login(&Credentials { id, secret }, Transport::Plain);
@@ -66,7 +75,10 @@ fn mosquitto_publishes_a_version_report_and_gets_the_push_it_never_subscribed_to
     for version in ["mqttv311", "mqttv5"] {
         // mosquitto_rr subscribes to its answer topic alone; the push comes on another.
         let report = r#"{"id":1, "params":{"version":"1.0.0"}}"#;
-        let output = field.client("mosquitto_rr", &["-V", version, "-t", INFORM, "-e", REPLY, "-m", report, "-v", "-W", "10"]);
+        let output = field.client(
+            "mosquitto_rr",
+            &["-V", version, "-t", INFORM, "-e", REPLY, "-m", report, "-v", "-W", "10"],
+        );
         let said = text(&output.stdout);
         assert!(said.starts_with(UPGRADE), "{version}: {said:?} {}", text(&output.stderr));
         assert!(said.contains(r#""version":"2.0.0""#), "{said}");
@@ -80,26 +92,42 @@ fn mosquitto_publishes_a_version_report_and_gets_the_push_it_never_subscribed_to
 #[test]
 fn mosquitto_succeeds_the_task_by_reporting_the_new_version() {
     let field = field();
-    for message in [r#"{"id":1, "params":{"version":"1.0.0"}}"#, r#"{"id":2, "params":{"version":"2.0.0"}}"#] {
+    for message in [r#"{"id":1, "params":{"version":"1.0.0"}}"#, r#"{"id":2, "params":{"version":"2.0.0"}}"#]
+    {
         assert!(field.client("mosquitto_pub", &["-t", INFORM, "-q", "1", "-m", message]).status.success());
     }
     let watched = field.platform.run(&["campaign", "watch", &field.campaign]);
     assert_eq!(watched.status.code(), Some(0), "{}", text(&watched.stdout));
-    assert_eq!(field.platform.answers(&["task", "list", "--campaign", &field.campaign])[0]["state"], "succeeded");
+    assert_eq!(
+        field.platform.answers(&["task", "list", "--campaign", &field.campaign])[0]["state"],
+        "succeeded"
+    );
 }
 
 #[test]
 fn a_foreign_topic_is_refused() {
     let field = field();
     let other = "/ota/device/inform/pump/p2";
-    let published = field.client("mosquitto_pub", &["-V", "mqttv5", "-d", "-t", other, "-q", "1", "-m", r#"{"id":1, "params":{"version":"6.6.6"}}"#]);
-    assert!(text(&published.stdout).contains("RC:135") || text(&published.stderr).contains("Not authorized"), "{} {}", text(&published.stdout), text(&published.stderr));
+    let published = field.client(
+        "mosquitto_pub",
+        &["-V", "mqttv5", "-d", "-t", other, "-q", "1", "-m", r#"{"id":1, "params":{"version":"6.6.6"}}"#],
+    );
+    assert!(
+        text(&published.stdout).contains("RC:135") || text(&published.stderr).contains("Not authorized"),
+        "{} {}",
+        text(&published.stdout),
+        text(&published.stderr)
+    );
     let devices = field.platform.answers(&["device", "list", "pump"]);
     let p2 = devices.iter().find(|device| device["device_name"] == "p2").unwrap();
     assert_eq!(p2["versions"], serde_json::json!({}), "nobody speaks for another device");
     for filter in ["/ota/device/upgrade/pump/p2", "#", "/ota/device/upgrade/+/+"] {
         let subscribed = field.client("mosquitto_sub", &["-t", filter, "-W", "5"]);
-        assert!(text(&subscribed.stderr).contains("All subscription requests were denied"), "{filter}: {}", text(&subscribed.stderr));
+        assert!(
+            text(&subscribed.stderr).contains("All subscription requests were denied"),
+            "{filter}: {}",
+            text(&subscribed.stderr)
+        );
     }
 }
 

@@ -28,7 +28,8 @@ fn every_command_answers_with_the_promised_fields() {
     let device = platform.answer(&["device", "create", "pump", "p2"]);
     assert_eq!((&device["product_key"], &device["device_name"]), (&json!("pump"), &json!("p2")));
     assert!(device["device_secret"].as_str().is_some_and(|secret| secret.len() >= 32));
-    let package = platform.answer(&["package", "create", "--product", "pump", "--version", "2.0.0", &firmware]);
+    let package =
+        platform.answer(&["package", "create", "--product", "pump", "--version", "2.0.0", &firmware]);
     let id = package["id"].to_string();
     let campaign = platform.answer(&["campaign", "create", "--package", &id, "--devices", "p1"]);
     let tasks = platform.answers(&["task", "list", "--campaign", &campaign["id"].to_string()]);
@@ -55,7 +56,8 @@ fn the_token_is_shown_at_the_first_start_only_and_goes_on_working() {
 #[test]
 fn errors_name_what_was_wrong_and_have_their_exit_code() {
     let (dir, platform, firmware) = with_pump();
-    let package = |args: &[&str]| platform.run(&[&["package", "create", "--version", "2.0.0"], args].concat());
+    let package =
+        |args: &[&str]| platform.run(&[&["package", "create", "--version", "2.0.0"], args].concat());
     let cases = [
         (platform.run(&["product", "create", "pump"]), 73, "pump"),
         (platform.run(&["device", "create", "nothing", "p1"]), 66, "nothing"),
@@ -84,10 +86,8 @@ fn a_missing_platform_and_a_wrong_token_are_told_apart() {
     let mut platform = Platform::start(dir.path());
     platform.token = Some("wrong".into());
     assert_eq!(platform.run(&["product", "list"]).status.code(), Some(77));
-    let unreachable = otaru()
-        .args(["product", "list", "--url", "http://127.0.0.1:1", "--token", "t"])
-        .output()
-        .unwrap();
+    let unreachable =
+        otaru().args(["product", "list", "--url", "http://127.0.0.1:1", "--token", "t"]).output().unwrap();
     assert_eq!(unreachable.status.code(), Some(69));
     assert!(String::from_utf8_lossy(&unreachable.stderr).contains("otaru serve"));
 }

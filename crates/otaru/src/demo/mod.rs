@@ -43,6 +43,8 @@ const PRODUCT: &str = "demo";
 const DOWNLOAD_SECONDS: u64 = 4;
 /// No word from any device for so long, and the demo gives up.
 const SILENCE: Duration = Duration::from_secs(120);
+/// Between two questions to the platform whether the last reports have reached it.
+const QUESTION: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(args: DemoArgs) -> anyhow::Result<u8> {
     let began = Instant::now();
@@ -162,13 +164,17 @@ impl Demo {
 
     /// Follows the devices until the platform says that every task has ended.
     fn watch(&mut self, view: &View) -> anyhow::Result<()> {
-        loop {
+        let settled = |device: &Device| device.updated || device.failed.is_some();
+        while !self.devices.iter().all(settled) {
             self.hear(view)?;
-            let settled = |device: &Device| device.updated || device.failed.is_some();
-            if self.devices.iter().all(settled) && self.campaigns_ended()? {
-                return Ok(());
-            }
         }
+        // The last report is on its way: the device said so before the platform had it.
+        let asked = Instant::now();
+        while !self.campaigns_ended()? {
+            ensure!(asked.elapsed() < SILENCE, "the devices are done, but the platform waits for a report");
+            std::thread::sleep(QUESTION);
+        }
+        Ok(())
     }
 
     fn campaigns_ended(&self) -> anyhow::Result<bool> {

@@ -33,7 +33,8 @@ impl Platform {
             .unwrap();
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        let ready: Value = serde_json::from_str(&first).unwrap_or_else(|_| panic!("not a ready line: {first:?}"));
+        let ready: Value =
+            serde_json::from_str(&first).unwrap_or_else(|_| panic!("not a ready line: {first:?}"));
         assert_eq!(ready["event"], "ready");
         let text = |field: &str| ready[field].as_str().map(str::to_owned);
         Platform { mqtt: text("mqtt").unwrap(), http: text("http").unwrap(), token: text("token"), child }

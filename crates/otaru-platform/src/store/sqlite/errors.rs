@@ -5,12 +5,8 @@ use rusqlite::{ErrorCode, ffi};
 use super::super::{StoreError, What};
 
 /// `UNIQUE constraint failed: {table}.{column}`: what exists already.
-const UNIQUE: [(&str, What); 4] = [
-    ("products.", What::Product),
-    ("devices.", What::Device),
-    ("packages.", What::Package),
-    ("tokens.", What::Token),
-];
+const UNIQUE: [(&str, What); 3] =
+    [("products.", What::Product), ("devices.", What::Device), ("tokens.", What::Token)];
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {

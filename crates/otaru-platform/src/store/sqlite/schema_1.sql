@@ -34,6 +34,7 @@ CREATE TABLE files (
     added_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- One version may have several packages: kinds of hardware within a product, or one file and several.
 CREATE TABLE packages (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     product       TEXT NOT NULL REFERENCES products (key),
@@ -41,8 +42,7 @@ CREATE TABLE packages (
     version       TEXT NOT NULL,
     extra         TEXT,
     digest_method TEXT NOT NULL,
-    created_at    INTEGER NOT NULL,
-    UNIQUE (product, module, version)
+    created_at    INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE package_files (
