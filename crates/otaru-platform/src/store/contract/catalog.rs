@@ -17,7 +17,11 @@ pub(in crate::store) async fn what_is_added_comes_back_and_cannot_be_added_twice
     assert_eq!(store.add_product(product("a1")).await, exists(What::Product));
     assert_eq!(store.add_device(device("d1")).await, exists(What::Device));
     let again = store.add_package(package("2.0.0"), NOW).await;
-    assert_ne!(again.unwrap().id, package_id, "one version may have several packages, e.g. of one file and of three");
+    assert_ne!(
+        again.unwrap().id,
+        package_id,
+        "one version may have several packages, e.g. of one file and of three"
+    );
     assert_eq!(store.add_file(file(1), NOW).await, Ok(()), "the same bytes may be uploaded again");
 }
 
