@@ -88,8 +88,9 @@ pub(crate) fn run(args: DemoArgs) -> anyhow::Result<u8> {
     demo.start_campaigns(&image, &view)?;
     demo.watch(&view)?;
     demo.stop_devices(&view)?;
+    let code = demo.finish(&image, &view, began.elapsed())?;
     platform.stop();
-    demo.finish(&image, &view, began.elapsed())
+    Ok(code)
 }
 
 struct Demo {
