@@ -8,7 +8,7 @@ use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 
 /// Over-the-air firmware updates, both ends: the platform and the device.
 #[derive(Debug, Parser)]
-#[command(name = "otaru", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "otaru", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -170,7 +170,7 @@ pub(crate) struct PackageArgs {
     #[arg(long, value_name = "P")]
     pub(crate) product: ProductKey,
     /// The version its devices will report when they run it
-    #[arg(long = "version", id = "package-version", value_name = "V")]
+    #[arg(long, value_name = "V")]
     pub(crate) version: Version,
     /// The module it is for (default: the whole device)
     #[arg(long, value_name = "M")]

@@ -1,4 +1,5 @@
 //! Clients that others wrote: mosquitto's, from Debian, as a device of the aliyun dialect.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -70,6 +71,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
+#[ignore = "needs mosquitto_pub"]
 fn mosquitto_publishes_a_version_report_and_gets_the_push_it_never_subscribed_to() {
     let field = field();
     for version in ["mqttv311", "mqttv5"] {
@@ -90,6 +92,7 @@ fn mosquitto_publishes_a_version_report_and_gets_the_push_it_never_subscribed_to
 }
 
 #[test]
+#[ignore = "needs mosquitto_pub"]
 fn mosquitto_succeeds_the_task_by_reporting_the_new_version() {
     let field = field();
     for message in [r#"{"id":1, "params":{"version":"1.0.0"}}"#, r#"{"id":2, "params":{"version":"2.0.0"}}"#]
@@ -105,6 +108,7 @@ fn mosquitto_succeeds_the_task_by_reporting_the_new_version() {
 }
 
 #[test]
+#[ignore = "needs mosquitto_pub"]
 fn a_foreign_topic_is_refused() {
     let field = field();
     let other = "/ota/device/inform/pump/p2";
@@ -132,6 +136,7 @@ fn a_foreign_topic_is_refused() {
 }
 
 #[test]
+#[ignore = "needs mosquitto_pub"]
 fn a_wrong_password_is_refused() {
     let mut field = field();
     field.login.password = "0".repeat(64);

@@ -95,11 +95,14 @@ fn connect_all(address: &str, logins: &Arc<Vec<Vec<u8>>>) -> Result<Vec<TcpStrea
     })
 }
 
+/// A device's number and its CONNECT packet.
+type Made = (usize, Vec<u8>);
+
 /// Makes the devices over the operator API, a few callers at a time; gives each one's CONNECT packet.
 fn make_devices(lab: &Lab) -> Result<Arc<Vec<Vec<u8>>>> {
     const CALLERS: usize = 16;
     let (url, token) = (format!("http://{}/api/v1/products/{PRODUCT}/devices", lab.http), &lab.token);
-    let made: Result<Vec<Vec<(usize, Vec<u8>)>>> = std::thread::scope(|scope| {
+    let made: Result<Vec<Vec<Made>>> = std::thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS)
             .map(|caller| {
                 let url = &url;

@@ -170,12 +170,6 @@ pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
     Ok(ticks.iter().sum::<f64>() / 100.0)
 }
 
-/// The middle one of some measurements.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 /// The events of an agent, line by line.
 pub(crate) struct Events(std::io::Lines<BufReader<ChildStdout>>);
 

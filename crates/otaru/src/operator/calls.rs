@@ -16,7 +16,7 @@ use super::Client;
 
 /// Makes a product.
 pub(crate) fn create_product(client: &Client, product: &NewProduct) -> anyhow::Result<ProductMade> {
-    client.post("/products", product)
+    client.post("/products", product).with_context(|| format!("making product {}", product.product_key))
 }
 
 /// All products.
@@ -30,7 +30,9 @@ pub(crate) fn create_device(
     product: &ProductKey,
     device: &NewDevice,
 ) -> anyhow::Result<DeviceMade> {
-    client.post(&format!("/products/{product}/devices"), device)
+    client
+        .post(&format!("/products/{product}/devices"), device)
+        .with_context(|| format!("making device {product}/{}", device.device_name))
 }
 
 /// All devices of a product.
@@ -39,6 +41,7 @@ pub(crate) fn devices(
     product: &ProductKey,
 ) -> anyhow::Result<Vec<otaru_platform::http::shapes::Device>> {
     pages(client, &format!("/products/{product}/devices"), |page: Devices| (page.devices, page.next))
+        .with_context(|| format!("listing the devices of product {product}"))
 }
 
 /// Uploads a file, with a bar on a terminal, and gives it its place in a package.
@@ -49,7 +52,9 @@ pub(crate) fn upload(client: &Client, path: &Path) -> anyhow::Result<PackageFile
     bar.set_style(ProgressStyle::with_template("{prefix} {bar:32} {percent:>3}% {bytes:>11}")?);
     bar.set_prefix(format!("uploading {}", path.display()));
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let taken: FileTaken = client.upload(&name, size, Reading { file, bar: bar.clone() })?;
+    let taken: FileTaken = client
+        .upload(&name, size, Reading { file, bar: bar.clone() })
+        .with_context(|| format!("uploading {}", path.display()))?;
     bar.finish_and_clear();
     Ok(PackageFile { sha256: taken.sha256, name })
 }
@@ -70,7 +75,10 @@ impl Read for Reading {
 
 /// Makes a package of uploaded files.
 pub(crate) fn create_package(client: &Client, package: &NewPackage) -> anyhow::Result<PackageMade> {
-    client.post("/packages", package)
+    let what = || {
+        format!("making package {} {} for product {}", package.module, package.version, package.product_key)
+    };
+    client.post("/packages", package).with_context(what)
 }
 
 /// All packages.
@@ -80,17 +88,21 @@ pub(crate) fn packages(client: &Client) -> anyhow::Result<Vec<otaru_platform::ht
 
 /// Starts a campaign at once.
 pub(crate) fn create_campaign(client: &Client, campaign: &NewCampaign) -> anyhow::Result<CampaignMade> {
-    client.post("/campaigns", campaign)
+    client
+        .post("/campaigns", campaign)
+        .with_context(|| format!("starting a campaign with package {}", campaign.package_id))
 }
 
 /// A campaign and its tasks by state.
 pub(crate) fn campaign(client: &Client, id: CampaignId) -> anyhow::Result<Campaign> {
-    client.fetch(&format!("/campaigns/{id}"))
+    client.fetch(&format!("/campaigns/{id}")).with_context(|| format!("asking for campaign {id}"))
 }
 
 /// Cancels what has not ended.
 pub(crate) fn cancel_campaign(client: &Client, id: CampaignId) -> anyhow::Result<CampaignCanceled> {
-    client.post(&format!("/campaigns/{id}/cancel"), &serde_json::json!({}))
+    client
+        .post(&format!("/campaigns/{id}/cancel"), &serde_json::json!({}))
+        .with_context(|| format!("canceling campaign {id}"))
 }
 
 /// All campaigns.
@@ -101,6 +113,7 @@ pub(crate) fn campaigns(client: &Client) -> anyhow::Result<Vec<Campaign>> {
 /// All tasks of a campaign.
 pub(crate) fn tasks(client: &Client, campaign: CampaignId) -> anyhow::Result<Vec<Task>> {
     pages(client, &format!("/campaigns/{campaign}/tasks"), |page: Tasks| (page.tasks, page.next))
+        .with_context(|| format!("listing the tasks of campaign {campaign}"))
 }
 
 /// Fetches page after page. Ids hold no character that a query would have to escape.
