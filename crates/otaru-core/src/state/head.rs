@@ -5,7 +5,10 @@
 
 use alloc::{format, string::String};
 
-use otaru_wire::ByteRange;
+use otaru_wire::{
+    ByteRange,
+    http_range::{ContentRange, read_unsatisfied},
+};
 
 use crate::Head;
 
@@ -53,7 +56,9 @@ fn part(head: &Head, asked: &Asked<'_>) -> Judgement {
     let text = head.content_range.as_deref().unwrap_or_default();
     let unusable =
         || Judgement::Unusable { reason: format!("content range {text:?} is not what was asked for") };
-    let Some((start, end, total)) = content_range(text) else {
+    // An unknown total is of no use here: the file may be another one.
+    let Some(ContentRange { range: ByteRange { start, end }, total: Some(total) }) = ContentRange::read(text)
+    else {
         return unusable();
     };
     if total != asked.size {
@@ -82,32 +87,14 @@ fn whole(head: &Head, asked: &Asked<'_>) -> Judgement {
     }
 }
 
-/// `bytes */5` beside status 416: how long the file really is.
+/// True if a 416 answer tells that the file is not as long as offered.
 fn other_total(head: &Head, asked: &Asked<'_>) -> bool {
-    let total = head
-        .content_range
-        .as_deref()
-        .and_then(|text| text.trim().strip_prefix("bytes")?.trim().strip_prefix("*/"));
-    total.and_then(number).is_some_and(|total| total != asked.size)
+    head.content_range.as_deref().and_then(read_unsatisfied).is_some_and(|total| total != asked.size)
 }
 
 fn other_etag(head: &Head, asked: &Asked<'_>) -> Option<String> {
     let (old, new) = (asked.etag?, head.etag.as_deref()?);
     (old != new).then(|| format!("the file was replaced: its etag was {old}, is {new}"))
-}
-
-/// Reads `bytes 0-8/9` as start, exclusive end and total. An unknown total (`*`) is of no use here.
-fn content_range(text: &str) -> Option<(u64, u64, u64)> {
-    let (range, total) = text.trim().strip_prefix("bytes")?.trim_start().split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    let (first, last, total) = (number(first)?, number(last)?, number(total)?);
-    (first <= last && last < total).then(|| (first, last + 1, total))
-}
-
-/// Digits only: `u64::from_str` would take a sign.
-fn number(text: &str) -> Option<u64> {
-    let text = text.trim();
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
