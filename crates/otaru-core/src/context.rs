@@ -24,6 +24,7 @@ pub(crate) enum Cue {
     NoTask,
     Decision(crate::Decision),
     Cancel,
+    Stopping,
     Head(crate::Head),
     Body(Vec<u8>),
     FetchEnded(Result<(), crate::FetchError>),

@@ -63,6 +63,10 @@ pub enum Input {
     Health(HealthVerdict),
     /// [`Output::Confirm`] or [`Output::Revert`] is done, or could not be done.
     Settled(Result<(), SlotError>),
+    /// The process is about to end, or the power to go: what is stored is to be saved now and not only at the next
+    /// checkpoint. If the Record does not cover it yet, [`Output::Save`] follows, at once or after the last `Stored`
+    /// that is awaited. Nothing else changes: a process that lives on goes on.
+    Stopping,
     /// A time that `poll_timeout` told has come.
     Timer,
 }

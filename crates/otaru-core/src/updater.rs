@@ -144,6 +144,7 @@ impl Updater {
                 Some(Cue::Decision(decision))
             }
             Input::Cancel => Some(Cue::Cancel),
+            Input::Stopping => Some(Cue::Stopping),
             Input::Head(request, head) => self.fetched(request, "Head")?.then_some(Cue::Head(head)),
             Input::Body(request, bytes) => self.fetched(request, "Body")?.then_some(Cue::Body(bytes)),
             Input::FetchEnded(request, result) => {

@@ -168,6 +168,7 @@ impl Fetching {
             Cue::SaveFailed(error) => {
                 self.fail(cx, Failure::Write, format!("the record cannot be saved: {error}"))
             }
+            Cue::Stopping => self.checkpoint_now(cx),
             Cue::Connected => self.on_connected(cx),
             Cue::NoTask if matches!(self.phase, Phase::AwaitingLink) => {
                 drop_task(cx, "the platform took it back");

@@ -1,6 +1,6 @@
 //! The power goes at every single step: before each output is done and before each input is given.
 
-use otaru_core::Event;
+use otaru_core::{Event, Input, Policy};
 
 use crate::world::{World, disk::Unsaved, image, platform::Package, server::Fault};
 
@@ -186,5 +186,26 @@ fn a_cut_while_a_newer_offer_takes_over_ends_on_the_newer_version() {
                 run(Some(cut), unsaved, slot_lags, offline);
             }
         }
+    }
+}
+
+#[test]
+fn a_stop_saves_all_that_is_stored_and_the_next_start_goes_on_there() {
+    for slot_lags in [false, true] {
+        // No checkpoint would come: what is stored is known to nobody but the process.
+        let mut world = World::with(Policy { checkpoint_bytes: u64::MAX, ..Policy::default() });
+        let package = Package::new(vec![image(5_000, 7)]);
+        world.slot_lags = slot_lags;
+        world.server.faults = [Fault::Stalls(2_000)].into();
+        world.offer(&package);
+        world.boot();
+        world.run_until(|world| world.stored == 2_000);
+        world.handle(Input::Stopping).unwrap();
+        world.run_until_event(|event| matches!(event, Event::Retrying { .. }));
+        assert_eq!(world.disk.saved_record().unwrap().stored(), [2_000]);
+        world.boot();
+        world.run();
+        world.assert_updated(&package);
+        assert_eq!(world.server.requests.last().unwrap().range.start, 2_000);
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use otaru_wire::Failure;
+use otaru_wire::{Failure, Hasher};
 
 use super::{Fetching, Next, Phase};
 use crate::{
@@ -134,11 +134,31 @@ impl Fetching {
         self.stored = end;
         (self.retries, self.without_network, self.links, self.ignored_ranges) = (0, 0, 0, 0);
         if let Some(hasher) = hasher {
-            self.task.running = Some(Running { offset: end, hash: hasher.save(), etag: self.etag.clone() });
-            cx.keep_task(Some(&self.task));
+            self.keep_stored(cx, &hasher);
         }
         self.tell_progress(cx);
         if matches!(self.phase, Phase::Draining) { self.drain(cx) } else { State::Fetching(self) }
+    }
+
+    /// Lets the Record cover all that is stored; `hasher` has taken exactly that.
+    fn keep_stored(&mut self, cx: &mut Context, hasher: &Hasher) {
+        let running = Running { offset: self.stored, hash: hasher.save(), etag: self.etag.clone() };
+        self.task.running = Some(running);
+        cx.keep_task(Some(&self.task));
+    }
+
+    /// Saves what was handed to the slot as soon as the slot has it, however little it is.
+    pub(super) fn checkpoint_now(mut self, cx: &mut Context) -> State {
+        if self.taken == self.checkpoint {
+            return State::Fetching(self);
+        }
+        self.checkpoint = self.taken;
+        let hasher = self.hasher.clone();
+        match self.stores.back_mut() {
+            Some((_, saved)) => *saved = Some(hasher),
+            None => self.keep_stored(cx, &hasher),
+        }
+        State::Fetching(self)
     }
 
     fn tell_progress(&mut self, cx: &mut Context) {
