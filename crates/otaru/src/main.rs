@@ -41,13 +41,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Logs go to stderr; stdout belongs to what was asked for. `OTARU_LOG` takes the usual filter directives.
+/// Logs go to stderr; stdout belongs to what was asked for. `OTARU_LOG` takes a level, or `target=level` pairs with
+/// commas between. The fuller `EnvFilter` would bring a regular-expression engine into every agent's memory.
 fn start_log(default: &str) {
     use std::io::IsTerminal;
-    let filter = tracing_subscriber::EnvFilter::try_from_env("OTARU_LOG").unwrap_or_else(|_| default.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+
+    let read = |text: &str| text.parse::<Targets>().ok();
+    let wanted = std::env::var("OTARU_LOG").ok();
+    let filter = wanted.as_deref().and_then(read).or_else(|| read(default)).unwrap_or_default();
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
-        .init();
+        .with_filter(filter);
+    tracing_subscriber::registry().with(lines).init();
 }
