@@ -4,9 +4,10 @@
 //! else (TLS, session, writing) happens on the loop. So the loop waits in one place and polls nothing.
 
 mod reader;
+mod tls;
 
 use std::{
-    io::{Read, Write},
+    io::Write,
     net::{Shutdown, TcpStream},
     sync::{Arc, mpsc::Sender},
     time::Duration,
@@ -142,7 +143,7 @@ impl Link {
             }
             (LinkEvent::Bytes { generation, bytes }, State::Open(open)) if generation == self.generation => {
                 let result = match &mut open.tls {
-                    Some(tls) => decrypt(tls, &bytes, |plain| self.client.received(now, plain)),
+                    Some(tls) => tls::decrypt(tls, &bytes, |plain| self.client.received(now, plain)),
                     None => {
                         self.client.received(now, &bytes);
                         Ok(())
@@ -246,7 +247,7 @@ impl Link {
         self.out.clear();
         while self.client.poll_transmit(&mut self.out) {}
         let sent = match &mut open.tls {
-            Some(tls) => encrypt(tls, &self.out, &mut open.stream),
+            Some(tls) => tls::encrypt(tls, &self.out, &mut open.stream),
             None => open.stream.write_all(&self.out),
         };
         sent.map_err(|error| format!("sending failed: {error}"))
@@ -282,36 +283,6 @@ impl Link {
             let _ = open.stream.shutdown(Shutdown::Both);
         }
     }
-}
-
-fn encrypt(tls: &mut ClientConnection, plain: &[u8], stream: &mut TcpStream) -> std::io::Result<()> {
-    tls.writer().write_all(plain)?;
-    while tls.wants_write() {
-        tls.write_tls(stream)?;
-    }
-    Ok(())
-}
-
-fn decrypt(
-    tls: &mut ClientConnection,
-    mut bytes: &[u8],
-    mut received: impl FnMut(&[u8]),
-) -> Result<(), String> {
-    let mut plain = [0; 4096];
-    while !bytes.is_empty() {
-        tls.read_tls(&mut bytes).map_err(|error| format!("TLS failed: {error}"))?;
-        let state = tls.process_new_packets().map_err(|error| match error {
-            rustls::Error::InvalidCertificate(_) => format!("the platform is not trusted: {error}"),
-            error => format!("TLS failed: {error}"),
-        })?;
-        let mut left = state.plaintext_bytes_to_read();
-        while left > 0 {
-            let len = tls.reader().read(&mut plain).map_err(|error| format!("TLS failed: {error}"))?;
-            received(plain.get(..len).unwrap_or_default());
-            left = left.saturating_sub(len.max(1));
-        }
-    }
-    Ok(())
 }
 
 fn close_reason(reason: &CloseReason) -> String {
