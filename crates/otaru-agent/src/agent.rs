@@ -222,7 +222,11 @@ impl Agent {
             }
             Wake::Decide(decision) => self.inputs.push_back(Input::Decision(decision)),
             Wake::Cancel => self.inputs.push_back(Input::Cancel),
-            Wake::Stop => self.exit = Some(Exit::Stopped),
+            Wake::Stop => {
+                // Saved by the time the loop looks at `exit`: all that follows of an input is done before that.
+                self.inputs.push_back(Input::Stopping);
+                self.exit = Some(Exit::Stopped);
+            }
         }
     }
 

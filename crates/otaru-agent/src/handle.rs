@@ -45,8 +45,8 @@ impl Handle {
         self.send(Wake::Cancel);
     }
 
-    /// Ends the agent: it says good-bye to the platform and [`crate::Agent::run`] returns. A download goes on at
-    /// the next start.
+    /// Ends the agent: what is stored of a download is saved, so that the next start goes on at that byte, the
+    /// platform hears a good-bye, and [`crate::Agent::run`] returns.
     pub fn stop(&self) {
         self.send(Wake::Stop);
     }
