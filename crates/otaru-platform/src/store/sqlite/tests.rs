@@ -4,7 +4,7 @@ use otaru_fleet::{Dialect, Product, Secret, Timestamp};
 use otaru_wire::ProductKey;
 
 use super::*;
-use crate::store::{Catalog as _, What, contract::store_contract};
+use crate::store::{Catalog as _, Keys as _, What, contract::store_contract};
 
 store_contract!(in_memory, (Sqlite::open(Location::Memory).unwrap(), ()));
 store_contract!(in_a_file, {
@@ -51,6 +51,21 @@ async fn a_file_that_is_no_database_is_an_error() {
     let path = folder.path().join("otaru.db");
     std::fs::write(&path, "this is not a database, but long enough to look like one. ".repeat(20)).unwrap();
     assert!(matches!(Sqlite::open(Location::File(path)), Err(StoreError::Broken(_))));
+}
+
+#[tokio::test]
+async fn a_panic_in_one_write_takes_back_that_write_alone() {
+    let store = Sqlite::open(Location::Memory).unwrap();
+    let broken = store.writing::<(), _>(|connection| {
+        connection
+            .execute("INSERT INTO tokens (name, sha256, created_at) VALUES ('t', zeroblob(32), 1)", [])?;
+        panic!("a bug");
+    });
+    let (broken, sound) = tokio::join!(broken, store.add_product(product("a1")));
+    assert!(matches!(broken, Err(StoreError::Broken(_))), "{broken:?}");
+    assert_eq!(sound, Ok(()));
+    assert_eq!(store.token_count().await, Ok(0), "half a write must not stay");
+    assert_eq!(store.add_product(product("a2")).await, Ok(()), "the thread goes on");
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! The one thread that writes. It takes all work that waits into one transaction, commits once, and answers then:
 //! a hundred reports cost one flush of the disk.
 
-use std::thread::{self, JoinHandle};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread::{self, JoinHandle},
+};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -44,7 +47,8 @@ impl Writer {
     {
         let (tell, told) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
-            let outcome = transaction.and_then(|connection| in_savepoint(connection, work));
+            let outcome = transaction
+                .and_then(|connection| in_savepoint(connection, |connection| guarded(|| work(connection))));
             let failure = outcome.as_ref().err().cloned();
             let tell: Tell = Box::new(move |committed| {
                 // A caller that went away does not want to know.
@@ -112,6 +116,13 @@ fn commit(connection: &Connection, jobs: impl Iterator<Item = Job>) {
 
 fn begin(connection: &Connection) -> Result<(), StoreError> {
     Ok(connection.execute_batch("BEGIN IMMEDIATE")?)
+}
+
+/// A panic in one piece of work, which is a bug of ours, takes back that work alone: the thread has to go on, or
+/// nothing could be written until the next start.
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(StoreError::Broken("a write was cut off by a bug".into())))
 }
 
 /// Runs work so that its failure takes back what it wrote, and nothing else of the group.
