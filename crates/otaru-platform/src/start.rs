@@ -29,7 +29,8 @@ pub struct Config {
     pub mqtt: SocketAddr,
     /// Where devices download and operators call. Port 0 takes a free one.
     pub http: SocketAddr,
-    /// How devices reach the HTTP port from outside, e.g. `https://ota.example`. None: `http://` + the bound address.
+    /// How devices reach the HTTP port from outside, e.g. `https://ota.example`. None: `http://` + the bound address,
+    /// which then must not be the unspecified one (`0.0.0.0`, `::`): a device cannot connect to that.
     pub public_url: Option<String>,
 }
 
@@ -84,6 +85,15 @@ pub enum StartError {
     /// Devices could not follow links to this address.
     #[error(transparent)]
     PublicUrl(#[from] BaseUrlError),
+    /// HTTP is to listen on all addresses, so none of them tells how devices reach it.
+    #[error(
+        "download links cannot begin with http://{http}: no device can connect to that address; say how devices \
+         reach this machine with --public-url, e.g. --public-url http://ota.example:{}", http.port()
+    )]
+    NoPublicUrl {
+        /// The address asked for.
+        http: SocketAddr,
+    },
     /// The system gave no random bytes.
     #[error("the system gave no random bytes: {0}")]
     Random(String),
@@ -97,6 +107,9 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`] names what is in the way.
 pub async fn start(config: Config) -> Result<Running, StartError> {
+    if config.public_url.is_none() && config.http.ip().is_unspecified() {
+        return Err(StartError::NoPublicUrl { http: config.http });
+    }
     http::recorder(); // before anything counts
     let data = Data::open(config.data).await?;
     let mqtt = listen("devices (MQTT)", config.mqtt).await?;
@@ -232,12 +245,7 @@ async fn links(data: &Data, public_url: Option<String>, http: SocketAddr) -> Res
         .platform_secret("link key", fresh)
         .await
         .map_err(|source| StartError::Store { path: data.database.clone(), source })?;
-    let base = public_url.unwrap_or_else(|| {
-        if http.ip().is_unspecified() {
-            tracing::warn!(%http, "no public URL is set, so devices elsewhere cannot follow download links");
-        }
-        format!("http://{http}")
-    });
+    let base = public_url.unwrap_or_else(|| format!("http://{http}"));
     Ok(Links::new(&base, key, DEFAULT_TTL)?)
 }
 

@@ -98,6 +98,25 @@ async fn a_public_url_that_devices_cannot_follow_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_are_never_given_links_to_an_address_that_stands_for_all() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    for http in ["0.0.0.0:0", "[::]:0"] {
+        let http: SocketAddr = http.parse().unwrap();
+        let error = start(Config { http, ..config(&data) }).await.unwrap_err();
+        assert!(matches!(error, StartError::NoPublicUrl { http: named } if named == http), "{error}");
+        assert!(error.to_string().contains("--public-url"), "{error}");
+        assert!(!data.exists(), "a start that cannot work leaves nothing");
+    }
+    let named = Config {
+        http: "0.0.0.0:0".parse().unwrap(),
+        public_url: Some("http://ota.example:8080".into()),
+        ..config(&data)
+    };
+    start(named).await.expect("a public URL says what the address does not").stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_data_folder_is_for_its_owner_alone_and_is_made_with_its_parents() {
     use std::os::unix::fs::PermissionsExt as _;
 

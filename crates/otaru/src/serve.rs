@@ -1,7 +1,6 @@
 //! `otaru serve`: the platform until a signal ends it.
 
-use anyhow::Context;
-use otaru_platform::{Config, Running};
+use otaru_platform::{Config, Running, StartError};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -24,7 +23,7 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<u8> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let running = otaru_platform::start(config).await.context("starting the platform")?;
+        let running = otaru_platform::start(config).await.map_err(coded)?;
         announce(&running, json)?;
         let parent_gone = parent_gone(stop_with_stdin);
         tokio::select! {
@@ -35,6 +34,18 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<u8> {
         running.stop().await;
         Ok(exit::SUCCESS)
     })
+}
+
+/// What the command line got wrong has the exit code of a configuration that cannot be used.
+fn coded(error: StartError) -> anyhow::Error {
+    let refused = match &error {
+        StartError::PublicUrl(_) | StartError::NoPublicUrl { .. } => Some(error.to_string()),
+        _ => None,
+    };
+    match refused {
+        Some(message) => exit::Coded::new(exit::CONFIG, message).into(),
+        None => anyhow::Error::new(error).context("starting the platform"),
+    }
 }
 
 /// Raises the soft limit of open files to the hard one: each device holds a socket, and the usual soft limit is 1024.
