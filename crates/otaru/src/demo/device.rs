@@ -12,16 +12,18 @@ use serde_json::{Value, json};
 
 use super::{
     plan::{Kind, MODULE, Mishap, OLD, Plan},
-    process::{Process, Word},
+    process::{Process, Word, last_words},
     view::View,
 };
 use crate::exit;
 
-/// A word of one device's process. `start` counts its processes, so that a late word of a killed one is known as such.
-pub(super) struct Told {
-    pub(super) device: usize,
-    pub(super) start: u32,
-    pub(super) word: Word,
+/// What the demo waits for.
+pub(super) enum Told {
+    /// A word of one device's process. `start` counts its processes, so that a late word of a killed one is known
+    /// as such.
+    Device { device: usize, start: u32, word: Word },
+    /// A person or a parent wants the demo to end: this signal came.
+    Signal(i32),
 }
 
 /// One device of the demo.
@@ -96,7 +98,7 @@ impl Device {
         let config = config.to_str().context("the demo's folder is not UTF-8")?;
         let forward = move |word| {
             // The demo may have ended meanwhile.
-            let _ = tell.send(Told { device, start, word });
+            let _ = tell.send(Told::Device { device, start, word });
         };
         let args = ["agent", "--config", config, "--json", "--stop-with-stdin"];
         self.process = Some(Process::start(&args, &self.log(), forward)?);
@@ -125,14 +127,14 @@ impl Device {
         self.dir.join("storage")
     }
 
-    pub(super) fn log(&self) -> PathBuf {
+    fn log(&self) -> PathBuf {
         self.dir.join("agent.log")
     }
 
-    /// Takes a word of its process.
-    pub(super) fn hear(&mut self, told: Told, view: &View) -> anyhow::Result<()> {
-        match told.word {
-            _ if told.start != self.starts => Ok(()),
+    /// Takes a word of its `start`th process.
+    pub(super) fn hear(&mut self, start: u32, word: Word, view: &View) -> anyhow::Result<()> {
+        match word {
+            _ if start != self.starts => Ok(()),
             Word::Said(said) => self.said(&said, view),
             Word::Ended(status) => self.ended(status, view),
         }
@@ -214,7 +216,7 @@ impl Device {
         if status.signal() == Some(9) && self.cut_at.is_some() {
             return self.start();
         }
-        bail!("{} ended with {status}; its log is {}", self.plan.name, self.log().display())
+        bail!("{} ended with {status}; {}", self.plan.name, last_words(&self.log()))
     }
 }
 

@@ -6,14 +6,16 @@
 
 mod check;
 mod device;
+mod folder;
+mod outcome;
 mod plan;
 mod process;
 mod view;
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    path::Path,
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -22,11 +24,15 @@ use otaru_platform::http::shapes::{
     CampaignId, CampaignMade, CampaignState, NewCampaign, NewDevice, NewPackage, NewProduct,
 };
 use otaru_wire::{DeviceName, Module, ProductKey, Version};
-use serde_json::json;
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
 
 use self::{
     device::{Device, Surroundings, Told},
-    plan::{Image, Kind, NEW, Plan},
+    folder::Folder,
+    plan::{Image, Kind, NEW},
     process::Platform,
     view::View,
 };
@@ -48,6 +54,8 @@ const QUESTION: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(args: DemoArgs) -> anyhow::Result<u8> {
     let began = Instant::now();
+    let (tell, told) = mpsc::channel();
+    listen_for_signals(tell.clone())?;
     let folder = Folder::new(args.keep.as_deref())?;
     let mut view = View::new(args.json);
     let source = match args.image {
@@ -58,32 +66,8 @@ pub(crate) fn run(args: DemoArgs) -> anyhow::Result<u8> {
     let platform = Platform::start(&folder.path().join("platform"), &folder.path().join("platform.log"))?;
     view.step(&format!("platform: MQTT {}, HTTP {}", platform.mqtt, platform.url))?;
     let operator = Client::at(&platform.url, platform.token.clone());
-
-    let (tell, told) = mpsc::channel();
     let mut demo = Demo { devices: Vec::new(), told, operator, campaigns: Vec::new() };
-    let product = ProductKey::new(PRODUCT)?;
-    calls::create_product(
-        &demo.operator,
-        &NewProduct { product_key: product.clone(), dialect: "aliyun".parse()? },
-    )?;
-    let around = Surroundings {
-        mqtt: &platform.mqtt,
-        product: PRODUCT,
-        bytes_per_second: (image.size / DOWNLOAD_SECONDS).max(1),
-    };
-    for (index, plan) in plan::devices(args.devices).into_iter().enumerate() {
-        let made = calls::create_device(
-            &demo.operator,
-            &product,
-            &NewDevice { device_name: DeviceName::new(&*plan.name)?, device_secret: None },
-        )?;
-        let dir = folder.path().join("devices").join(&plan.name);
-        view.add(&plan.name, image.size, plan.kind.label())?;
-        let device =
-            Device::install(plan, index, &made.device_secret, image.size, dir, &around, tell.clone())?;
-        demo.devices.push(device);
-    }
-    view.step(&format!("{} devices start at {}", demo.devices.len(), plan::OLD))?;
+    demo.install_devices(args.devices, &image, &platform, folder.path(), &tell, &mut view)?;
     demo.start_devices(&view)?;
     demo.start_campaigns(&image, &view)?;
     demo.watch(&view)?;
@@ -91,6 +75,23 @@ pub(crate) fn run(args: DemoArgs) -> anyhow::Result<u8> {
     let code = demo.finish(&image, &view, began.elapsed())?;
     platform.stop();
     Ok(code)
+}
+
+/// The first signal ends the demo in order: children stopped, folder removed. The second ends it at once; the
+/// children then stop by themselves.
+fn listen_for_signals(tell: Sender<Told>) -> anyhow::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("listening for signals")?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        let mut signals = signals.forever();
+        if let Some(signal) = signals.next() {
+            // The demo may have ended meanwhile.
+            let _ = tell.send(Told::Signal(signal));
+        }
+        if let Some(signal) = signals.next() {
+            std::process::exit(128 + signal);
+        }
+    })?;
+    Ok(())
 }
 
 struct Demo {
@@ -101,6 +102,39 @@ struct Demo {
 }
 
 impl Demo {
+    /// Makes the product and its devices on the platform, and a folder for each device.
+    fn install_devices(
+        &mut self,
+        count: u16,
+        image: &Image,
+        platform: &Platform,
+        folder: &Path,
+        tell: &Sender<Told>,
+        view: &mut View,
+    ) -> anyhow::Result<()> {
+        let product = ProductKey::new(PRODUCT)?;
+        let new = NewProduct { product_key: product.clone(), dialect: "aliyun".parse()? };
+        calls::create_product(&self.operator, &new)?;
+        let around = Surroundings {
+            mqtt: &platform.mqtt,
+            product: PRODUCT,
+            bytes_per_second: (image.size / DOWNLOAD_SECONDS).max(1),
+        };
+        for (index, plan) in plan::devices(count, image.size).into_iter().enumerate() {
+            let new = NewDevice { device_name: DeviceName::new(&*plan.name)?, device_secret: None };
+            let secret = calls::create_device(&self.operator, &product, &new)?.device_secret;
+            let dir = folder.join("devices").join(&plan.name);
+            view.add(&plan.name, image.size, plan.kind.label())?;
+            self.devices.push(Device::install(plan, index, &secret, image.size, dir, &around, tell.clone())?);
+        }
+        view.step(&format!("{count} device(s) start at {}", plan::OLD))?;
+        if image.size < plan::SMALLEST_TO_CUT {
+            let size = output::bytes(image.size);
+            view.step(&format!("no power is cut: an image of {size} has no middle to go on from"))?;
+        }
+        Ok(())
+    }
+
     /// Switches all devices on and waits until the platform holds a session of each.
     fn start_devices(&mut self, view: &View) -> anyhow::Result<()> {
         for device in &mut self.devices {
@@ -173,7 +207,7 @@ impl Demo {
         let asked = Instant::now();
         while !self.campaigns_ended()? {
             ensure!(asked.elapsed() < SILENCE, "the devices are done, but the platform waits for a report");
-            std::thread::sleep(QUESTION);
+            self.hear_within(QUESTION, view)?;
         }
         Ok(())
     }
@@ -197,136 +231,23 @@ impl Demo {
 
     /// Takes the next word of any device.
     fn hear(&mut self, view: &View) -> anyhow::Result<()> {
-        match self.told.recv_timeout(SILENCE) {
-            Ok(told) => match self.devices.get_mut(told.device) {
-                Some(device) => device.hear(told, view),
-                None => bail!("a word of device {}, which does not exist", told.device),
+        ensure!(self.hear_within(SILENCE, view)?, "no device said anything for {} s", SILENCE.as_secs());
+        Ok(())
+    }
+
+    /// As [`Demo::hear`]; false if no word came in time.
+    fn hear_within(&mut self, time: Duration, view: &View) -> anyhow::Result<bool> {
+        match self.told.recv_timeout(time) {
+            Ok(Told::Device { device, start, word }) => match self.devices.get_mut(device) {
+                Some(device) => device.hear(start, word, view).map(|()| true),
+                None => bail!("a word of device {device}, which does not exist"),
             },
-            Err(RecvTimeoutError::Timeout) => bail!("no device said anything for {} s", SILENCE.as_secs()),
-            Err(RecvTimeoutError::Disconnected) => bail!("no device is left"),
-        }
-    }
-
-    /// Compares every slot with the image and tells how it went.
-    fn finish(&self, image: &Image, view: &View, took: Duration) -> anyhow::Result<u8> {
-        let mut rows =
-            vec![["device", "sent", "runs", "slot", "fetched", "on the way"].map(String::from).to_vec()];
-        let mut succeeded = 0;
-        for device in &self.devices {
-            let slot = self.check(device, image);
-            let task = self.task_state(&device.plan)?;
-            let good = slot.is_ok() && device.updated && task == "succeeded";
-            succeeded += usize::from(good);
-            let said = match &slot {
-                Ok(()) => "identical".to_owned(),
-                Err(error) => format!("{error:#}"),
-            };
-            view.remark(
-                &device.plan.name,
-                &format!("task {task}, active slot {said}"),
-                "checked",
-                json!({"task": task, "slot": said, "succeeded": good}),
-            )?;
-            rows.push(vec![
-                device.plan.name.clone(),
-                device.plan.kind.label().to_owned(),
-                if device.updated { NEW } else { plan::OLD }.to_owned(),
-                said,
-                output::bytes(device.fetched()),
-                way(device),
-            ]);
-        }
-        let failed = self.devices.len() - succeeded;
-        let fetched: u64 = self.devices.iter().map(Device::fetched).sum();
-        let summary = json!({
-            "event": "summary",
-            "devices": self.devices.len(),
-            "succeeded": succeeded,
-            "failed": failed,
-            "bytes_downloaded": fetched,
-            "bytes_image": image.size,
-            "seconds": (took.as_secs_f64() * 10.0).round() / 10.0,
-        });
-        let mut table = output::table(&rows);
-        table.push_str(&format!(
-            "\n{succeeded} succeeded, {failed} failed, {} fetched, {:.1} s\n",
-            output::bytes(fetched),
-            took.as_secs_f64()
-        ));
-        view.finish(&table, &summary)?;
-        Ok(if failed == 0 { exit::SUCCESS } else { exit::DEMO_FAILED })
-    }
-
-    fn check(&self, device: &Device, image: &Image) -> anyhow::Result<()> {
-        let module = Module::new(device.plan.kind.module())?;
-        let slot = otaru_agent::active_folder(&device.storage(), &module)?.context("no slot is active")?;
-        check::same_files(&check::slot_files(&slot)?, &image.files(device.plan.kind))
-    }
-
-    /// What the platform says of the device's task.
-    fn task_state(&self, plan: &Plan) -> anyhow::Result<String> {
-        for campaign in &self.campaigns {
-            for task in calls::tasks(&self.operator, *campaign)? {
-                if task.device.as_str() == plan.name {
-                    return Ok(task.state.to_string());
-                }
+            Ok(Told::Signal(signal)) => {
+                let code = u8::try_from(128 + signal).unwrap_or(exit::FAILURE);
+                Err(exit::Coded::new(code, "the demo was stopped before its end").into())
             }
-        }
-        bail!("the platform has no task for {}", plan.name)
-    }
-}
-
-/// What happened to a device on the way.
-fn way(device: &Device) -> String {
-    let mut words = Vec::new();
-    if let (Some(cut), Some(resumed)) = (device.cut_at, device.resumed_at) {
-        words.push(format!("power cut at {cut}, went on at {resumed}"));
-    }
-    if device.started_over > 0 {
-        words.push(format!("digest failed {} time(s), fetched again", device.started_over));
-    }
-    if let Some(failed) = &device.failed {
-        words.push(failed.clone());
-    }
-    words.push(format!("{} reboot(s)", device.reboots));
-    words.join("; ")
-}
-
-/// The folder the demo works in: a temporary one, removed at the end, or the user's, kept.
-enum Folder {
-    Temporary(PathBuf),
-    Kept(PathBuf),
-}
-
-impl Folder {
-    fn new(keep: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(keep) = keep else {
-            let path = std::env::temp_dir().join(format!("otaru-demo-{}", std::process::id()));
-            fs::create_dir(&path).with_context(|| path.display().to_string())?;
-            return Ok(Folder::Temporary(path.canonicalize()?));
-        };
-        fs::create_dir_all(keep).with_context(|| keep.display().to_string())?;
-        ensure!(
-            fs::read_dir(keep)?.next().is_none(),
-            "{} is not empty; --keep wants a new or empty folder",
-            keep.display()
-        );
-        Ok(Folder::Kept(keep.canonicalize()?))
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Folder::Temporary(path) | Folder::Kept(path) => path,
-        }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Folder::Temporary(path) = self
-            && let Err(error) = fs::remove_dir_all(&path)
-        {
-            tracing::warn!(folder = %path.display(), %error, "the demo's folder could not be removed");
+            Err(RecvTimeoutError::Timeout) => Ok(false),
+            Err(RecvTimeoutError::Disconnected) => bail!("no device is left"),
         }
     }
 }

@@ -63,11 +63,16 @@ pub(super) struct Plan {
     pub(super) mishap: Option<Mishap>,
 }
 
-/// The devices: kinds take turns, so that from four on every kind is there. The first loses its power, the second
-/// gets the wrong bit.
-pub(super) fn devices(count: u16) -> Vec<Plan> {
+/// The smallest image in whose middle power is cut, in bytes. An agent saves its place every 256 KiB (docs/agent.md):
+/// a smaller image has hardly a middle to go on from.
+pub(super) const SMALLEST_TO_CUT: u64 = 1 << 20;
+
+/// The devices for an image of so many bytes: kinds take turns, so that from four on every kind is there. The first
+/// loses its power if the image is large enough, the second gets the wrong bit.
+pub(super) fn devices(count: u16, image_bytes: u64) -> Vec<Plan> {
     let turn = [Kind::OneFile, Kind::OneFile, Kind::ThreeFiles, Kind::Module];
-    let mishaps = [Some(Mishap::PowerCut), Some(Mishap::CorruptWrite)];
+    let power_cut = (image_bytes >= SMALLEST_TO_CUT).then_some(Mishap::PowerCut);
+    let mishaps = [power_cut, Some(Mishap::CorruptWrite)];
     let width = count.to_string().len();
     (0..usize::from(count))
         .zip(turn.into_iter().cycle())
@@ -125,11 +130,17 @@ mod tests {
 
     #[test]
     fn eight_devices_are_of_every_kind_and_meet_both_mishaps() {
-        let devices = devices(8);
+        let devices = devices(8, SMALLEST_TO_CUT);
         for kind in Kind::ALL {
             assert!(devices.iter().any(|device| device.kind == kind), "{kind:?}");
         }
         assert_eq!(devices.iter().filter(|device| device.mishap.is_some()).count(), 2);
+    }
+
+    #[test]
+    fn an_image_without_a_middle_loses_no_power() {
+        let devices = devices(8, SMALLEST_TO_CUT - 1);
+        assert!(devices.iter().all(|device| device.mishap != Some(Mishap::PowerCut)));
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! The demo's child processes: this same program as platform and as devices.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
-    sync::mpsc::Sender,
-    thread,
+    sync::{Arc, Mutex, PoisonError, mpsc::Sender},
+    thread::{self, JoinHandle},
 };
 
 use anyhow::{Context, anyhow};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 
 /// What a child process did.
@@ -21,11 +22,17 @@ pub(super) enum Word {
     Ended(ExitStatus),
 }
 
-/// A running child. Dropping it closes its stdin, by which it stops even if this process is killed.
+/// A running child. Dropping it kills it and waits for its end; should this process be killed instead, the child
+/// stops by itself, because its stdin closes.
 pub(super) struct Process {
-    pid: Pid,
+    signals: Signals,
     _stdin: ChildStdin,
+    listener: Option<JoinHandle<()>>,
 }
+
+/// The child's number as long as it is the child's: after the end has been collected, the system gives it to others.
+#[derive(Clone)]
+struct Signals(Arc<Mutex<Option<Pid>>>);
 
 impl Process {
     /// Starts this program with `args`; every word of it goes to `tell`, the end last.
@@ -35,30 +42,72 @@ impl Process {
         mut tell: impl FnMut(Word) + Send + 'static,
     ) -> anyhow::Result<Self> {
         let (mut child, stdin) = spawn(args, log)?;
-        let pid = Pid::from_child(&child);
+        let signals = Signals(Arc::new(Mutex::new(Some(Pid::from_child(&child)))));
         let stdout = child.stdout.take().ok_or_else(|| anyhow!("a child without stdout"))?;
-        thread::Builder::new().name(format!("child {}", child.id())).spawn(move || {
+        let ours = signals.clone();
+        let listen = move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 if let Ok(value) = serde_json::from_str(&line) {
                     tell(Word::Said(value));
                 }
             }
-            if let Ok(status) = child.wait() {
+            if let Ok(status) = ours.collect(&mut child) {
                 tell(Word::Ended(status));
             }
-        })?;
-        Ok(Self { pid, _stdin: stdin })
+        };
+        let listener = thread::Builder::new().name("child".into()).spawn(listen)?;
+        Ok(Self { signals, _stdin: stdin, listener: Some(listener) })
     }
 
     /// Cuts its power: SIGKILL, nothing is saved.
     pub(super) fn cut_power(&self) -> anyhow::Result<()> {
-        kill_process(self.pid, Signal::KILL).context("killing a device's process")
+        self.signals.send(Signal::KILL).context("killing a device's process")
     }
 
     /// Asks it to end.
     pub(super) fn ask_to_stop(&self) {
-        // It may have ended by itself just now.
-        let _ = kill_process(self.pid, Signal::TERM);
+        // A child of one's own can always be sent a signal.
+        let _ = self.signals.send(Signal::TERM);
+    }
+
+    /// Waits for its end.
+    pub(super) fn wait(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            // It ends with the child, and has nothing left to say.
+            let _ = listener.join();
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.listener.is_some() {
+            let _ = self.signals.send(Signal::KILL);
+            self.wait();
+        }
+    }
+}
+
+impl Signals {
+    /// Sends a signal; nothing if the child has ended.
+    fn send(&self, signal: Signal) -> io::Result<()> {
+        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(pid) => Ok(kill_process(pid, signal)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the child's end, and gives its number back in a moment when nobody sends it a signal.
+    fn collect(&self, child: &mut Child) -> io::Result<ExitStatus> {
+        let leave_it = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Err(error) = waitid(WaitId::Pid(Pid::from_child(child)), leave_it) {
+            if error != rustix::io::Errno::INTR {
+                return Err(error.into());
+            }
+        }
+        let mut pid = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *pid = None;
+        child.wait()
     }
 }
 
@@ -71,6 +120,8 @@ fn spawn(args: &[&str], log: &Path) -> anyhow::Result<(Child, ChildStdin)> {
         .with_context(|| format!("opening the log {}", log.display()))?;
     let mut child = Command::new(program)
         .args(args)
+        // Ctrl-C on the terminal is for the demo alone, which then stops its children in order.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)
@@ -78,6 +129,17 @@ fn spawn(args: &[&str], log: &Path) -> anyhow::Result<(Child, ChildStdin)> {
         .with_context(|| format!("starting otaru {}", args.first().unwrap_or(&"")))?;
     let stdin = child.stdin.take().ok_or_else(|| anyhow!("a child without stdin"))?;
     Ok((child, stdin))
+}
+
+/// The end of a child's log, for an error: the log itself may be about to be removed.
+pub(super) fn last_words(log: &Path) -> String {
+    const LINES: usize = 5;
+    let text = std::fs::read(log).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    match lines.get(lines.len().saturating_sub(LINES)..) {
+        Some(last) if !last.is_empty() => format!("its log ends with:\n{}", last.join("\n")),
+        _ => "its log is empty".to_owned(),
+    }
 }
 
 /// The platform's process and where it listens.
@@ -124,13 +186,14 @@ impl Platform {
                     token: field("token")?,
                 })
             }
-            _ => Err(anyhow!("the platform did not start; its log is {}", log.display())),
+            _ => Err(anyhow!("the platform did not start; {}", last_words(log))),
         }
     }
 
-    /// Asks it to end.
-    pub(super) fn stop(&self) {
+    /// Stops it and waits for its end, so that nothing writes into its folder any more.
+    pub(super) fn stop(mut self) {
         self.process.ask_to_stop();
+        self.process.wait();
     }
 }
 
