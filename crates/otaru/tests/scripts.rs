@@ -94,6 +94,61 @@ fn a_missing_platform_and_a_wrong_token_are_told_apart() {
 }
 
 #[test]
+fn a_refused_upload_says_why_however_large_the_file_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut platform = Platform::start(&dir.path().join("data"));
+    let upload = |platform: &Platform, size: u64| {
+        let path = dir.path().join("firmware.bin");
+        fs::File::create(&path).unwrap().set_len(size).unwrap();
+        let path = path.to_str().unwrap();
+        let output = platform.run(&["package", "create", "--product", "pump", "--version", "2.0.0", path]);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, error) = upload(&platform, 5 << 30);
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("5368709120"), "the platform's own words name the size: {error}");
+    platform.token = Some("wrong".into());
+    let (code, error) = upload(&platform, 64 << 20);
+    assert_eq!(code, Some(77), "{error}");
+    assert!(error.contains("OTARU_TOKEN"), "{error}");
+}
+
+#[test]
+fn a_large_campaign_is_watched_by_its_counts() {
+    let (_dir, platform, firmware) = with_pump();
+    for n in 2..=31 {
+        platform.answer(&["device", "create", "pump", &format!("p{n}")]);
+    }
+    let package =
+        platform.answer(&["package", "create", "--product", "pump", "--version", "2.0.0", &firmware]);
+    let campaign = platform.answer(&["campaign", "create", "--package", &package["id"].to_string()]);
+    let id = campaign["id"].to_string();
+    platform.answer(&["campaign", "cancel", &id]);
+    let watched = platform.run(&["campaign", "watch", &id]);
+    assert_eq!(watched.status.code(), Some(20));
+    let said = String::from_utf8_lossy(&watched.stdout).into_owned();
+    assert_eq!(said, format!("31 canceled\ncampaign {id} canceled: 31 canceled\n"));
+    let watched = platform.run(&["campaign", "watch", &id, "--json"]);
+    assert_eq!(
+        String::from_utf8_lossy(&watched.stdout).lines().count(),
+        32,
+        "programs are told of each task"
+    );
+}
+
+#[test]
+fn links_to_an_address_that_stands_for_all_are_a_wrong_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = otaru()
+        .args(["serve", "--mqtt", "127.0.0.1:0", "--http", "0.0.0.0:0", "--data"])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--public-url"));
+}
+
+#[test]
 fn a_second_platform_on_the_same_folder_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let _first = Platform::start(dir.path());

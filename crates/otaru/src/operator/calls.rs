@@ -14,6 +14,9 @@ use serde::de::DeserializeOwned;
 
 use super::Client;
 
+/// The longest page that the platform gives (docs/api.md).
+const MAX_PAGE: u32 = 1000;
+
 /// Makes a product.
 pub(crate) fn create_product(client: &Client, product: &NewProduct) -> anyhow::Result<ProductMade> {
     client.post("/products", product).with_context(|| format!("making product {}", product.product_key))
@@ -116,15 +119,15 @@ pub(crate) fn tasks(client: &Client, campaign: CampaignId) -> anyhow::Result<Vec
         .with_context(|| format!("listing the tasks of campaign {campaign}"))
 }
 
-/// Fetches page after page. Ids hold no character that a query would have to escape.
+/// Fetches page after page, each as long as the platform gives. Ids hold no character that a query would have to escape.
 fn pages<P: DeserializeOwned, T, N: std::fmt::Display>(
     client: &Client,
     path: &str,
     split: impl Fn(P) -> (Vec<T>, Option<N>),
 ) -> anyhow::Result<Vec<T>> {
-    let (mut all, mut next) = split(client.fetch(path)?);
+    let (mut all, mut next) = split(client.fetch(&format!("{path}?limit={MAX_PAGE}"))?);
     while let Some(after) = next {
-        let (mut more, then) = split(client.fetch(&format!("{path}?after={after}"))?);
+        let (mut more, then) = split(client.fetch(&format!("{path}?limit={MAX_PAGE}&after={after}"))?);
         all.append(&mut more);
         next = then;
     }

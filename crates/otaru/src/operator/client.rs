@@ -9,6 +9,9 @@ use ureq::{Agent, Body, SendBody, http};
 
 use crate::{cli::PlatformArgs, exit, exit::Coded};
 
+/// What to do about a token that is missing or refused.
+const TOKEN_STEP: &str = "set OTARU_TOKEN to what `otaru serve` printed at its first start";
+
 /// Calls one platform with one token.
 pub(crate) struct Client {
     agent: Agent,
@@ -22,12 +25,10 @@ impl Client {
     /// # Errors
     /// Without a token.
     pub(crate) fn new(platform: &PlatformArgs) -> anyhow::Result<Self> {
-        let token = platform.token.clone().ok_or_else(|| {
-            Coded::new(
-                exit::NOT_ALLOWED,
-                "no token: set OTARU_TOKEN to what `otaru serve` printed at its first start",
-            )
-        })?;
+        let token = platform
+            .token
+            .clone()
+            .ok_or_else(|| Coded::new(exit::NOT_ALLOWED, format!("no token: {TOKEN_STEP}")))?;
         Ok(Self::at(&platform.url, token))
     }
 
@@ -53,7 +54,8 @@ impl Client {
         self.understand(request.send_json(what))
     }
 
-    /// Uploads `size` bytes as they are.
+    /// Uploads `size` bytes as they are. They are sent only when the platform wants them: a refusal that needs no
+    /// byte of them (token, size, disk) comes back as such instead of as a broken connection.
     pub(crate) fn upload<A: DeserializeOwned>(
         &self,
         name: &str,
@@ -65,7 +67,8 @@ impl Client {
             .put(format!("{}/files", self.base))
             .query("name", name)
             .header("Authorization", self.bearer())
-            .header("Content-Length", size.to_string());
+            .header("Content-Length", size.to_string())
+            .header("Expect", "100-continue");
         self.understand(request.send(SendBody::from_reader(&mut reader)))
     }
 
@@ -86,6 +89,9 @@ impl Client {
         }
         let text = answer.body_mut().read_to_string().unwrap_or_default();
         let message = match serde_json::from_str::<Refused>(&text) {
+            Ok(Refused { error }) if status == http::StatusCode::UNAUTHORIZED => {
+                format!("{} ({TOKEN_STEP})", error.message)
+            }
             Ok(Refused { error }) => match error.next_step {
                 Some(next) => format!("{} ({next})", error.message),
                 None => error.message,

@@ -1,6 +1,11 @@
 //! `otaru campaign watch`: follows a campaign until it ends.
 
-use std::{collections::BTreeMap, io::IsTerminal, thread, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::IsTerminal,
+    thread,
+    time::{Duration, Instant},
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use otaru_platform::http::shapes::{Campaign, CampaignId, CampaignState, Task, TaskState};
@@ -8,28 +13,30 @@ use otaru_platform::http::shapes::{Campaign, CampaignId, CampaignState, Task, Ta
 use super::{Client, calls};
 use crate::{exit, output};
 
-/// How often the platform is asked. The operator API has no push; a question costs it one indexed read.
+/// How often the platform is asked at most. The operator API has no push.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Up to so many devices get a bar each; above that there is one for all.
-const MOST_BARS: usize = 30;
+/// A question is followed by a pause of so many times as long as its answer took, so that watching a huge campaign
+/// costs the platform little.
+const REST: u32 = 9;
+/// For people, up to so many devices are shown one by one; above that only their counts are, and only those asked for.
+const MOST_SHOWN: u64 = 30;
 
 /// Follows a campaign; the exit code tells whether every task succeeded.
 pub(crate) fn run(client: &Client, id: CampaignId, json: bool) -> anyhow::Result<u8> {
-    let mut view = if json {
-        View::Json(BTreeMap::new())
-    } else if std::io::stderr().is_terminal() {
-        View::Bars(MultiProgress::new(), BTreeMap::new())
-    } else {
-        View::Lines(BTreeMap::new())
-    };
+    let mut view = None;
     loop {
+        let asked = Instant::now();
         let campaign = calls::campaign(client, id)?;
-        let tasks = calls::tasks(client, id)?;
-        view.show(&tasks)?;
+        let view = view.get_or_insert_with(|| View::new(json, &campaign));
+        if view.wants_tasks() {
+            view.show_tasks(&calls::tasks(client, id)?)?;
+        } else {
+            view.show_counts(&campaign)?;
+        }
         if campaign.state != CampaignState::Running {
             return finish(&campaign, json);
         }
-        thread::sleep(PAUSE);
+        thread::sleep(PAUSE.max(asked.elapsed() * REST));
     }
 }
 
@@ -60,66 +67,92 @@ pub(super) fn counts(campaign: &Campaign) -> String {
     if counts.is_empty() { "no tasks".to_owned() } else { counts.join(", ") }
 }
 
-/// What was shown last of each device, so that only changes are shown.
+/// One way of showing a campaign, with what was shown last, so that only changes are shown.
 enum View {
+    /// Each task's changes, one JSON object a line.
     Json(BTreeMap<String, (TaskState, u8)>),
+    /// Each task's changes of state, where there is no terminal.
     Lines(BTreeMap<String, TaskState>),
+    /// A bar for each task.
     Bars(MultiProgress, BTreeMap<String, ProgressBar>),
+    /// The counts of many tasks, where there is no terminal.
+    Counts(String),
+    /// One bar for many tasks.
+    Bar(ProgressBar),
 }
 
 impl View {
-    fn show(&mut self, tasks: &[Task]) -> anyhow::Result<()> {
+    fn new(json: bool, campaign: &Campaign) -> Self {
+        let many = total(campaign) > MOST_SHOWN;
+        match (json, many, std::io::stderr().is_terminal()) {
+            (true, ..) => View::Json(BTreeMap::new()),
+            (false, false, true) => View::Bars(MultiProgress::new(), BTreeMap::new()),
+            (false, false, false) => View::Lines(BTreeMap::new()),
+            (false, true, true) => View::Bar(new_bar("devices", total(campaign))),
+            (false, true, false) => View::Counts(String::new()),
+        }
+    }
+
+    fn wants_tasks(&self) -> bool {
+        matches!(self, View::Json(_) | View::Lines(_) | View::Bars(..))
+    }
+
+    fn show_counts(&mut self, campaign: &Campaign) -> anyhow::Result<()> {
+        let now = counts(campaign);
         match self {
-            View::Json(last) => {
-                for task in tasks {
+            View::Counts(last) if *last != now => {
+                output::line(&now)?;
+                *last = now;
+            }
+            View::Bar(bar) => {
+                let ended =
+                    campaign.counts.iter().filter(|(state, _)| state.is_end()).map(|(_, count)| count);
+                bar.set_position(ended.sum());
+                bar.set_message(now);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn show_tasks(&mut self, tasks: &[Task]) -> anyhow::Result<()> {
+        for task in tasks {
+            let device = task.device.to_string();
+            match self {
+                View::Json(last) => {
                     let now = (task.state, task.progress);
-                    if last.insert(task.device.to_string(), now) != Some(now) {
+                    if last.insert(device, now) != Some(now) {
                         output::json(task)?;
                     }
                 }
-                Ok(())
-            }
-            View::Lines(last) => {
-                for task in tasks {
-                    if last.insert(task.device.to_string(), task.state) != Some(task.state) {
+                View::Lines(last) => {
+                    if last.insert(device, task.state) != Some(task.state) {
                         output::line(format!("{}: {}", task.device, words(task)))?;
                     }
                 }
-                Ok(())
-            }
-            View::Bars(all, bars) if tasks.len() <= MOST_BARS => tasks.iter().try_for_each(|task| {
-                let bar = bar(all, bars, task.device.as_str(), 100)?;
-                bar.set_position(if task.state == TaskState::Succeeded {
-                    100
-                } else {
-                    u64::from(task.progress)
-                });
-                bar.set_message(words(task));
-                Ok(())
-            }),
-            View::Bars(all, bars) => {
-                let bar = bar(all, bars, "devices", tasks.len() as u64)?;
-                bar.set_position(tasks.iter().filter(|task| task.state.is_end()).count() as u64);
-                let failed = tasks.iter().filter(|task| task.state == TaskState::Failed).count();
-                bar.set_message(format!("of {} ended, {failed} failed", tasks.len()));
-                Ok(())
+                View::Bars(all, bars) => {
+                    let bar = bars.entry(device).or_insert_with_key(|device| all.add(new_bar(device, 100)));
+                    let done = task.state == TaskState::Succeeded;
+                    bar.set_position(if done { 100 } else { u64::from(task.progress) });
+                    bar.set_message(words(task));
+                }
+                View::Counts(_) | View::Bar(_) => {}
             }
         }
+        Ok(())
     }
 }
 
-fn bar<'a>(
-    all: &MultiProgress,
-    bars: &'a mut BTreeMap<String, ProgressBar>,
-    name: &str,
-    total: u64,
-) -> anyhow::Result<&'a ProgressBar> {
-    if !bars.contains_key(name) {
-        let style = ProgressStyle::with_template("{prefix:16} {bar:32} {percent:>3}% {wide_msg}")?;
-        let bar = all.add(ProgressBar::new(total).with_style(style).with_prefix(name.to_owned()));
-        bars.insert(name.to_owned(), bar);
-    }
-    bars.get(name).ok_or_else(|| anyhow::anyhow!("a bar that was just made"))
+/// A campaign's tasks in any state.
+fn total(campaign: &Campaign) -> u64 {
+    campaign.counts.values().sum()
+}
+
+fn new_bar(name: &str, total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix:16} {bar:32} {percent:>3}% {wide_msg}");
+    let bar = ProgressBar::new(total).with_prefix(name.to_owned());
+    // A template that cannot be read costs its looks, no more.
+    style.map_or(bar.clone(), |style| bar.with_style(style))
 }
 
 fn words(task: &Task) -> String {
