@@ -73,7 +73,7 @@ impl Catalog for Sqlite {
 
     fn login(&self, id: &DeviceId) -> Answer<'_, (Dialect, Secret)> {
         let id = id.clone();
-        self.reading(move |connection| {
+        self.looking_up(move |connection| {
             let row = connection
                 .prepare_cached(
                     "SELECT p.dialect, d.secret FROM devices d JOIN products p ON p.key = d.product \

@@ -89,6 +89,18 @@ impl Sqlite {
             None => self.writing(work),
         }
     }
+
+    /// A look-up of a few rows by their key, on a device's way in.
+    fn looking_up<T, W>(&self, work: W) -> Answer<'_, T>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        match &self.inner.readers {
+            Some(readers) => Box::pin(readers.look_up(work)),
+            None => self.writing(work),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A few connections that only read, each used by one blocking thread at a time.
+//! A few connections that only read. Reads of any length take a blocking thread; look-ups by key are done in place.
 
 use std::{
     path::PathBuf,
@@ -48,6 +48,22 @@ impl Readers {
         })
         .await
         .map_err(|error| broken(&error))?
+    }
+
+    /// Work that touches a few rows by their key, done on the caller's own thread: handing it to another one costs
+    /// several times what the pages in memory cost. Where every connection is in use, it waits its turn as any read.
+    pub(super) async fn look_up<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let Ok(_turn) = self.turns.try_acquire() else {
+            return self.read(work).await;
+        };
+        let connection = self.idle.take()?;
+        let outcome = work(&connection);
+        self.idle.give_back(connection);
+        outcome
     }
 }
 

@@ -79,7 +79,7 @@ impl Tasks for Sqlite {
 
     fn open_tasks(&self, device: &DeviceId) -> Answer<'_, Vec<Task>> {
         let device = device.clone();
-        self.reading(move |connection| {
+        self.looking_up(move |connection| {
             let sql = open_tasks_sql();
             list(connection, &sql, params![device.product.as_str(), device.device.as_str()], rows::task)
         })
