@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A module without a marker runs slot `a` in the version that the configuration tells. The marker is written
-//! aside, synced and renamed, and the folder synced: a power cut leaves the old marker or the new one.
+//! aside, synced and renamed, and the folder synced: a power cut leaves the old marker or the new one. `boot/<module>~copy`
+//! is written after it in the same way, and steps in for a marker that rotted.
 //!
 //! | state      | marker                                  | the next start                                        |
 //! | ---------- | --------------------------------------- | ----------------------------------------------------- |
@@ -28,6 +29,8 @@
 //!
 //! While a module is on Trial its other slot is the way back, so [`BootMarkers::inactive`] refuses to give it out.
 
+mod marker;
+
 use std::{collections::BTreeMap, io, path::Path, path::PathBuf};
 
 use otaru_core::{Boot, SlotError};
@@ -35,11 +38,10 @@ use otaru_wire::{Module, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::{folder::Folder, slots::medium};
+use marker::{Confirmed, Marker, Trial};
 
 /// The folder of the markers, inside the storage folder.
 const FOLDER: &str = "boot";
-const FORMAT: u32 = 1;
-const MAX_MARKER: u64 = 4096;
 
 /// Where an image can live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,9 +82,10 @@ pub enum BootError {
         /// The system's word.
         error: io::Error,
     },
-    /// The marker's text is not one. Which slot is good is no longer known: somebody has to look.
+    /// Neither the marker's text nor its copy's is one. Which slot is good is no longer known: somebody has to look.
     #[error(
-        "the boot marker {path} is damaged: {problem}; remove it to run slot a in the configured version"
+        "the boot marker {path} and its copy beside it are damaged: {problem}; remove both to run slot a in the \
+         configured version"
     )]
     Damaged {
         /// The marker's file.
@@ -98,26 +101,6 @@ pub(crate) struct Running {
     pub(crate) module: Module,
     pub(crate) version: Version,
     pub(crate) slot: Slot,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Marker {
-    format: u32,
-    confirmed: Confirmed,
-    trial: Option<Trial>,
-    fell_back: Option<Version>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Confirmed {
-    slot: Slot,
-    version: Version,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Trial {
-    version: Version,
-    tries_left: u8,
 }
 
 /// The markers of a device's modules.
@@ -139,12 +122,13 @@ impl BootMarkers {
             storage.child(FOLDER).map_err(|error| BootError::Io { module: Module::default(), error })?;
         let mut markers = BTreeMap::new();
         for (module, version) in modules {
-            let marker = read(&folder, module)?.unwrap_or_else(|| Marker {
-                format: FORMAT,
-                confirmed: Confirmed { slot: Slot::A, version: version.clone() },
-                trial: None,
-                fell_back: None,
-            });
+            let marker = match marker::read(&folder, module)? {
+                Some(marker) => {
+                    marker::mend(&folder, module, &marker);
+                    marker
+                }
+                None => Marker::new(version.clone()),
+            };
             markers.insert(module.clone(), marker);
         }
         Ok(Self { folder, markers, tries })
@@ -163,7 +147,7 @@ impl BootMarkers {
                 after.trial =
                     Some(Trial { version: trial.version.clone(), tries_left: trial.tries_left - 1 });
             }
-            write(&self.folder, module, &after)
+            marker::write(&self.folder, module, &after)
                 .map_err(|error| BootError::Io { module: module.clone(), error })?;
             *marker = after;
         }
@@ -255,7 +239,7 @@ impl BootMarkers {
         let mut after = before.clone();
         edit(&mut after);
         if after != *before {
-            write(&self.folder, module, &after).map_err(|error| medium(&error))?;
+            marker::write(&self.folder, module, &after).map_err(|error| medium(&error))?;
             self.markers.insert(module.clone(), after);
         }
         Ok(())
@@ -273,41 +257,11 @@ pub fn active_folder(storage: &Path, module: &Module) -> Result<Option<PathBuf>,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(BootError::Io { module: module.clone(), error }),
     };
-    Ok(read(&folder, module)?.map(|marker| {
+    Ok(marker::read(&folder, module)?.map(|marker| {
         let confirmed = marker.confirmed.slot;
         let slot = if marker.trial.is_some() { confirmed.other() } else { confirmed };
         crate::slots::folder_path(storage, module, slot)
     }))
-}
-
-fn read(folder: &Folder, module: &Module) -> Result<Option<Marker>, BootError> {
-    let bytes = folder
-        .read(module.as_str(), MAX_MARKER)
-        .map_err(|error| BootError::Io { module: module.clone(), error })?;
-    let damaged = |problem: String| BootError::Damaged { path: folder.path().join(module.as_str()), problem };
-    bytes.map(|bytes| decode(&bytes).map_err(damaged)).transpose()
-}
-
-fn write(folder: &Folder, module: &Module, marker: &Marker) -> io::Result<()> {
-    let mut text = serde_json::to_string(marker).map_err(io::Error::other)?;
-    text.push('\n');
-    let crc = crc32fast::hash(text.as_bytes());
-    text.push_str(&format!("{crc:08x}\n"));
-    folder.replace(module.as_str(), text.as_bytes())
-}
-
-fn decode(bytes: &[u8]) -> Result<Marker, String> {
-    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    let (line, rest) = text.split_once('\n').ok_or("it has no second line")?;
-    let crc = crc32fast::hash(text.get(..=line.len()).unwrap_or_default().as_bytes());
-    if rest.trim_end() != format!("{crc:08x}") {
-        return Err("its checksum does not match".to_owned());
-    }
-    let marker: Marker = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    if marker.format != FORMAT {
-        return Err(format!("it has format {}, which this otaru does not know", marker.format));
-    }
-    Ok(marker)
 }
 
 #[cfg(test)]

@@ -129,19 +129,66 @@ fn a_power_cut_between_writing_aside_and_renaming_leaves_the_old_marker() {
     assert_eq!(running(&device.start().1), "2.0.0");
 }
 
-#[test]
-fn a_rotten_marker_is_an_error_that_names_the_file_and_the_next_step() {
+/// A device on Trial, its marker's two files and what they hold.
+fn on_trial() -> (Device, [std::path::PathBuf; 2], Vec<u8>) {
     let device = Device::new();
     device.start().0.activate(&Module::default(), &version("2.0.0")).unwrap();
-    let path = device.dir.path().join("boot/default");
-    let good = std::fs::read(&path).unwrap();
-    for at in 0..good.len() - 1 {
-        let mut rotten = good.clone();
-        rotten[at] ^= 1;
-        std::fs::write(&path, rotten).unwrap();
-        let storage = Folder::open(device.dir.path()).unwrap();
-        let error = BootMarkers::open(&storage, &modules(), 3).unwrap_err();
-        assert!(matches!(error, BootError::Damaged { .. }), "byte {at}: {error}");
-        assert!(error.to_string().contains("boot/default"), "{error}");
+    let files = ["boot/default", "boot/default~copy"].map(|name| device.dir.path().join(name));
+    let good = std::fs::read(&files[0]).unwrap();
+    assert_eq!(std::fs::read(&files[1]).unwrap(), good);
+    (device, files, good)
+}
+
+fn open(device: &Device) -> Result<BootMarkers, BootError> {
+    BootMarkers::open(&Folder::open(device.dir.path()).unwrap(), &modules(), 3)
+}
+
+#[test]
+fn a_marker_that_rotted_or_is_gone_is_mended_from_its_copy_and_the_other_way_round() {
+    let (device, files, good) = on_trial();
+    for victim in &files {
+        for at in 0..good.len() - 1 {
+            let mut rotten = good.clone();
+            rotten[at] ^= 1;
+            std::fs::write(victim, rotten).unwrap();
+            let running = open(&device).unwrap().running();
+            assert_eq!((running[0].version.as_str(), running[0].slot), ("2.0.0", Slot::B), "byte {at}");
+            assert!(files.iter().all(|file| std::fs::read(file).unwrap() == good), "byte {at}");
+        }
+        std::fs::remove_file(victim).unwrap();
+        assert_eq!(open(&device).unwrap().running()[0].slot, Slot::B);
+        assert_eq!(std::fs::read(victim).unwrap(), good);
     }
+}
+
+#[test]
+fn a_copy_that_a_power_cut_left_behind_is_not_believed() {
+    let (device, [_, copy], behind) = on_trial();
+    device.start().0.confirm(&Module::default()).unwrap();
+    std::fs::write(&copy, &behind).unwrap();
+    let (markers, boot) = device.start();
+    assert_eq!((running(&boot), boot.trial), ("2.0.0".to_owned(), None));
+    assert_eq!(markers.inactive(&Module::default()), Ok(Slot::A));
+    assert_ne!(std::fs::read(&copy).unwrap(), behind, "it caught up");
+}
+
+#[test]
+fn a_copy_that_cannot_be_written_does_not_stop_an_update() {
+    let (device, [_, copy], _) = on_trial();
+    std::fs::remove_file(&copy).unwrap();
+    std::fs::create_dir(&copy).unwrap();
+    device.start().0.confirm(&Module::default()).unwrap();
+    assert_eq!(device.start().1.trial, None);
+}
+
+#[test]
+fn a_marker_that_rotted_with_its_copy_is_an_error_that_names_the_file_and_the_next_step() {
+    let (device, files, good) = on_trial();
+    for file in &files {
+        std::fs::write(file, &good[1..]).unwrap();
+    }
+    let error = open(&device).unwrap_err();
+    assert!(matches!(error, BootError::Damaged { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("boot/default") && text.contains("remove both"), "{text}");
 }
