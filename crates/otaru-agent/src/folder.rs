@@ -24,9 +24,15 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens a folder, making it and its parents where they are missing.
+    /// Opens a folder, making it and its parents durably where they are missing.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let missing = path.ancestors().take_while(|ancestor| !ancestor.exists()).count();
         std::fs::create_dir_all(path).map_err(|error| named(path, error))?;
+        for parent in path.ancestors().skip(1).take(missing) {
+            // The empty ancestor of a relative path is the working folder.
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            Self::existing(parent)?.sync()?;
+        }
         Self::existing(path)
     }
 

@@ -57,14 +57,15 @@ impl RecordStore {
         let copies = [first, second];
         let mut newest: Option<(usize, u64, T)> = None;
         for (index, file) in copies.iter().enumerate() {
-            let bytes = read_copy(file)?;
-            let copy = match decode(&bytes) {
-                _ if bytes.is_empty() => continue,
-                Err(why) => Err(why),
-                Ok((sequence, record)) => {
-                    understand(record).map(|record| (sequence, record)).map_err(|error| error.to_string())
-                }
-            };
+            // A copy that the medium cannot read any more is as good as a torn one: the other is there for that.
+            let bytes = read_copy(file).map_err(|error| error.to_string());
+            if bytes.as_ref().is_ok_and(Vec::is_empty) {
+                continue;
+            }
+            let copy = bytes.as_deref().map_err(String::clone).and_then(|bytes| {
+                let (sequence, record) = decode(bytes)?;
+                understand(record).map(|record| (sequence, record)).map_err(|error| error.to_string())
+            });
             match copy {
                 Err(why) => tracing::warn!(file = NAMES[index], "a copy of the record is ignored: {why}"),
                 Ok((sequence, record)) => {
