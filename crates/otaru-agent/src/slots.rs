@@ -119,8 +119,11 @@ impl Slots {
         folder.remove(MANIFEST).map_err(|error| medium(&error))?;
         let wanted: Vec<String> = (0..sizes.len()).map(|index| index.to_string()).collect();
         for name in folder.names().map_err(|error| medium(&error))? {
-            if !wanted.contains(&name) {
-                folder.remove(&name).map_err(|error| medium(&error))?;
+            // What cannot go (`lost+found` of a partition, for one) may stay: only the wanted names matter.
+            if !wanted.contains(&name)
+                && let Err(error) = folder.remove(&name)
+            {
+                tracing::warn!(%module, "left in the slot: {error}");
             }
         }
         folder.sync().map_err(|error| medium(&error))?;

@@ -152,3 +152,15 @@ fn a_rehearsed_fault_spoils_one_bit_once_even_over_a_restart() {
     rig.slots.store(0, 0, &mut b"01234567".to_vec()).unwrap();
     assert_eq!(rig.on_disk("0"), b"01234567");
 }
+
+#[test]
+fn what_else_lies_in_a_slot_goes_or_is_left_alone_and_never_stops_an_update() {
+    let mut rig = rig();
+    rig.prepare(&[3, 3], false);
+    let folder = folder_path(rig.storage.path(), &Module::default(), Slot::B);
+    std::fs::create_dir(folder.join("lost+found")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", folder.join("link")).unwrap();
+    rig.prepare(&[3], false);
+    assert_eq!(rig.slots.store(0, 0, &mut b"abc".to_vec()), Ok(3));
+    assert_eq!(rig.names(), ["0", "lost+found"]);
+}
