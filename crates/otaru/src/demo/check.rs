@@ -2,11 +2,14 @@
 
 use std::{
     fs::File,
-    io::{BufReader, Read},
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
+
+/// Bytes compared at a time.
+const BLOCK_BYTES: usize = 64 * 1024;
 
 /// The image files of a slot, in order: they are named 0, 1, … (docs/agent.md).
 pub(super) fn slot_files(slot: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -28,17 +31,26 @@ pub(super) fn same_files(slot: &[PathBuf], sent: &[PathBuf]) -> anyhow::Result<(
 }
 
 fn same_bytes(slot: &Path, sent: &Path) -> anyhow::Result<()> {
-    let open = |path: &Path| File::open(path).map(BufReader::new).with_context(|| path.display().to_string());
-    let (mut left, mut right) = (open(slot)?.bytes(), open(sent)?.bytes());
-    for offset in 0_u64.. {
-        match (left.next().transpose()?, right.next().transpose()?) {
-            (None, None) => return Ok(()),
-            (left, right) => {
-                ensure!(left == right, "{} differs from the image at byte {offset}", slot.display())
-            }
+    let open = |path: &Path| {
+        let file = File::open(path).with_context(|| path.display().to_string())?;
+        anyhow::Ok(BufReader::with_capacity(BLOCK_BYTES, file))
+    };
+    let (mut left, mut right) = (open(slot)?, open(sent)?);
+    let mut offset = 0_u64;
+    loop {
+        let (ours, theirs) = (left.fill_buf()?, right.fill_buf()?);
+        if ours.is_empty() && theirs.is_empty() {
+            return Ok(());
         }
+        let len = ours.len().min(theirs.len());
+        if len == 0 || ours.get(..len) != theirs.get(..len) {
+            let same = ours.iter().zip(theirs).take_while(|(ours, theirs)| ours == theirs).count();
+            bail!("{} differs from the image at byte {}", slot.display(), offset + same as u64);
+        }
+        left.consume(len);
+        right.consume(len);
+        offset += len as u64;
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -61,5 +73,11 @@ mod tests {
             assert!(same_files(&[write("other", bytes)], std::slice::from_ref(&sent)).is_err());
         }
         assert!(same_files(&[], &[sent]).is_err());
+        let long = write("long", &[7; 2 * BLOCK_BYTES + 1]);
+        let mut bytes = vec![7; 2 * BLOCK_BYTES + 1];
+        assert!(same_files(&[write("other", &bytes)], std::slice::from_ref(&long)).is_ok());
+        bytes[BLOCK_BYTES + 3] = 8;
+        let error = same_files(&[write("other", &bytes)], &[long]).unwrap_err().to_string();
+        assert!(error.ends_with("at byte 65539"), "{error}");
     }
 }

@@ -13,15 +13,17 @@ mod process;
 mod view;
 
 use std::{
-    path::Path,
+    collections::{HashMap, hash_map::Entry},
+    path::{Path, PathBuf},
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail, ensure};
+use indicatif::ProgressBar;
 use otaru_platform::http::shapes::{
-    CampaignId, CampaignMade, CampaignState, NewCampaign, NewDevice, NewPackage, NewProduct,
+    CampaignId, CampaignMade, CampaignState, NewCampaign, NewDevice, NewPackage, NewProduct, PackageFile,
 };
 use otaru_wire::{DeviceName, Module, ProductKey, Version};
 use signal_hook::{
@@ -72,7 +74,7 @@ pub(crate) fn run(args: DemoArgs) -> anyhow::Result<u8> {
     demo.start_campaigns(&image, &view)?;
     demo.watch(&view)?;
     demo.stop_devices(&view)?;
-    let code = demo.finish(&image, &view, began.elapsed())?;
+    let code = demo.finish(&image, &view, began)?;
     platform.stop();
     Ok(code)
 }
@@ -146,21 +148,37 @@ impl Demo {
         Ok(())
     }
 
+    /// Uploads the files that the devices will be sent, each once.
+    fn upload(&self, image: &Image, view: &View) -> anyhow::Result<HashMap<PathBuf, PackageFile>> {
+        let mut uploaded = HashMap::new();
+        for kind in self.devices.iter().map(|device| device.plan.kind) {
+            for file in image.files(kind) {
+                if let Entry::Vacant(place) = uploaded.entry(file) {
+                    let taken = calls::upload(&self.operator, place.key(), &ProgressBar::hidden())?;
+                    place.insert(taken);
+                }
+            }
+        }
+        view.step(&format!("the operator has uploaded {} file(s)", uploaded.len()))?;
+        Ok(uploaded)
+    }
+
     /// Makes a package for each kind of device and starts its campaign.
     fn start_campaigns(&mut self, image: &Image, view: &View) -> anyhow::Result<()> {
+        let uploaded = self.upload(image, view)?;
         for kind in Kind::ALL {
             let names = self.names(kind)?;
             if names.is_empty() {
                 continue;
             }
-            let campaign = self.start_campaign(kind, image, names.clone())?;
-            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            let campaign = self.start_campaign(kind, image, &uploaded, names.clone())?;
+            let named: Vec<&str> = names.iter().map(DeviceName::as_str).collect();
+            let to = if named.len() > 8 { format!("{} devices", named.len()) } else { named.join(", ") };
             view.step(&format!(
-                "campaign {}: {} ({}) to {}",
+                "campaign {}: {} ({}) to {to}",
                 campaign.id,
                 kind.label(),
                 output::bytes(image.size),
-                names.join(", ")
             ))?;
             self.campaigns.push(campaign.id);
         }
@@ -176,6 +194,7 @@ impl Demo {
         &self,
         kind: Kind,
         image: &Image,
+        uploaded: &HashMap<PathBuf, PackageFile>,
         devices: Vec<DeviceName>,
     ) -> anyhow::Result<CampaignMade> {
         let files = image.files(kind);
@@ -183,7 +202,7 @@ impl Demo {
             product_key: ProductKey::new(PRODUCT)?,
             version: Version::new(NEW)?,
             module: Module::new(kind.module())?,
-            files: files.iter().map(|file| calls::upload(&self.operator, file)).collect::<Result<_, _>>()?,
+            files: files.iter().filter_map(|file| uploaded.get(file).cloned()).collect(),
             extra: None,
             digest_method: None,
         };

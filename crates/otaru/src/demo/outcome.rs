@@ -1,6 +1,6 @@
 //! The end of the demo: is every device where it should be?
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, time::Instant};
 
 use anyhow::Context;
 use otaru_wire::Module;
@@ -16,12 +16,13 @@ use crate::{exit, operator::calls, output};
 
 impl Demo {
     /// Compares every slot with the image and tells how it went.
-    pub(super) fn finish(&self, image: &Image, view: &View, took: Duration) -> anyhow::Result<u8> {
+    pub(super) fn finish(&self, image: &Image, view: &View, began: Instant) -> anyhow::Result<u8> {
         let mut rows =
             vec![["device", "sent", "runs", "slot", "fetched", "on the way"].map(String::from).to_vec()];
         let mut succeeded = 0;
         let tasks = self.task_states()?;
         for device in &self.devices {
+            view.at(&device.plan.name, "comparing its slot with the image")?;
             let slot = self.check(device, image);
             let task = tasks.get(&device.plan.name).map_or("unknown", String::as_str);
             let good = slot.is_ok() && device.updated && task == "succeeded";
@@ -30,12 +31,9 @@ impl Demo {
                 Ok(()) => "identical".to_owned(),
                 Err(error) => format!("{error:#}"),
             };
-            view.remark(
-                &device.plan.name,
-                &format!("task {task}, active slot {said}"),
-                "checked",
-                json!({"task": task, "slot": said, "succeeded": good}),
-            )?;
+            view.at(&device.plan.name, &format!("task {task}, slot {said}"))?;
+            let checked = json!({"task": task, "slot": said, "succeeded": good});
+            view.event(&device.plan.name, "checked", checked)?;
             rows.push(vec![
                 device.plan.name.clone(),
                 device.plan.kind.label().to_owned(),
@@ -46,6 +44,7 @@ impl Demo {
             ]);
         }
         let failed = self.devices.len() - succeeded;
+        let took = began.elapsed();
         let fetched: u64 = self.devices.iter().map(Device::fetched).sum();
         let summary = json!({
             "event": "summary",

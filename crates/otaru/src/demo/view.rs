@@ -72,24 +72,22 @@ impl View {
     }
 
     /// Something about a device worth a line of its own, `fields` being its JSON form.
-    pub(super) fn remark(
-        &self,
-        device: &str,
-        text: &str,
-        event: &str,
-        mut fields: Value,
-    ) -> anyhow::Result<()> {
+    pub(super) fn remark(&self, device: &str, text: &str, event: &str, fields: Value) -> anyhow::Result<()> {
         match self {
             View::Bars { all, .. } => Ok(all.println(format!("{device}: {text}"))?),
             View::Lines => output::line(format!("{device}: {text}")),
-            View::Json => {
-                if let Some(object) = fields.as_object_mut() {
-                    object.insert("event".into(), event.into());
-                    object.insert("device".into(), device.into());
-                }
-                output::json(&fields)
-            }
+            View::Json => self.event(device, event, fields),
         }
+    }
+
+    /// Something about a device that only programs need to be told.
+    pub(super) fn event(&self, device: &str, event: &str, mut fields: Value) -> anyhow::Result<()> {
+        let View::Json = self else { return Ok(()) };
+        if let Some(object) = fields.as_object_mut() {
+            object.insert("event".into(), event.into());
+            object.insert("device".into(), device.into());
+        }
+        output::json(&fields)
     }
 
     /// An agent's own event, passed on with the device's name.

@@ -3,7 +3,7 @@
 use std::{fs::File, io::Read, path::Path};
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use otaru_platform::http::shapes::{
     Campaign, CampaignCanceled, CampaignId, CampaignMade, Campaigns, DeviceMade, Devices, FileTaken,
     NewCampaign, NewDevice, NewPackage, NewProduct, PackageFile, PackageMade, Packages, ProductMade,
@@ -47,18 +47,15 @@ pub(crate) fn devices(
         .with_context(|| format!("listing the devices of product {product}"))
 }
 
-/// Uploads a file, with a bar on a terminal, and gives it its place in a package.
-pub(crate) fn upload(client: &Client, path: &Path) -> anyhow::Result<PackageFile> {
+/// Uploads a file, moving `bar`, and gives it its place in a package.
+pub(crate) fn upload(client: &Client, path: &Path, bar: &ProgressBar) -> anyhow::Result<PackageFile> {
     let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
     let size = file.metadata()?.len();
-    let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
-    bar.set_style(ProgressStyle::with_template("{prefix} {bar:32} {percent:>3}% {bytes:>11}")?);
-    bar.set_prefix(format!("uploading {}", path.display()));
+    bar.set_length(size);
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let taken: FileTaken = client
         .upload(&name, size, Reading { file, bar: bar.clone() })
         .with_context(|| format!("uploading {}", path.display()))?;
-    bar.finish_and_clear();
     Ok(PackageFile { sha256: taken.sha256, name })
 }
 

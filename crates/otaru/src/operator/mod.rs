@@ -4,8 +4,11 @@ pub(crate) mod calls;
 mod client;
 mod watch;
 
+use std::path::Path;
+
 use anyhow::Context;
-use otaru_platform::http::shapes::{NewCampaign, NewDevice, NewPackage, NewProduct, Task};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use otaru_platform::http::shapes::{NewCampaign, NewDevice, NewPackage, NewProduct, PackageFile, Task};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -101,7 +104,7 @@ fn upload_all(client: &Client, package: PackageArgs) -> anyhow::Result<NewPackag
         anyhow::ensure!(found.is_file(), "{} is not a file", file.display());
         anyhow::ensure!(found.len() > 0, "{} is empty; devices cannot take a file of size 0", file.display());
     }
-    let files = package.files.iter().map(|file| calls::upload(client, file)).collect::<Result<_, _>>()?;
+    let files = package.files.iter().map(|file| upload(client, file)).collect::<Result<_, _>>()?;
     Ok(NewPackage {
         product_key: package.product,
         version: package.version,
@@ -110,6 +113,16 @@ fn upload_all(client: &Client, package: PackageArgs) -> anyhow::Result<NewPackag
         extra,
         digest_method: Some(package.digest.into()),
     })
+}
+
+/// Uploads a file, with a bar if stderr is a terminal.
+fn upload(client: &Client, file: &Path) -> anyhow::Result<PackageFile> {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_style(ProgressStyle::with_template("{prefix} {bar:32} {percent:>3}% {bytes:>11}")?);
+    bar.set_prefix(format!("uploading {}", file.display()));
+    let uploaded = calls::upload(client, file, &bar);
+    bar.finish_and_clear();
+    uploaded
 }
 
 pub(crate) fn campaign(args: Operator<CampaignCommand>) -> anyhow::Result<u8> {
