@@ -67,6 +67,14 @@ impl Handler for Ear<'_> {
         let notice = self.shared.notice();
         match &uplink.report {
             Report::Version { module, version } => {
+                let DeviceId { product, device } = &self.device;
+                let topic = format!("/ota/device/upgrade/{product}/{device}");
+                let pushes = std::mem::take(&mut self.shared.world().raw_pushes);
+                self.answers.extend(pushes.into_iter().map(|text| Message {
+                    topic: topic.clone(),
+                    payload: text.into_bytes(),
+                    qos: Qos::AtMostOnce,
+                }));
                 if let Some(notice) =
                     notice.filter(|notice| notice.module == *module && notice.version != *version)
                 {

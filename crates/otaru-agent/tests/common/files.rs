@@ -35,7 +35,11 @@ fn answer(shared: &Shared, request: &str, wire: &mut dyn Wire) -> Option<()> {
     let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
     let (bytes, status) = {
         let mut world = shared.world();
-        let bytes = Arc::clone(&world.target.as_ref()?.files[file]);
+        let whole = Arc::clone(&world.target.as_ref()?.files[file]);
+        let bytes = match world.shrunk_to.filter(|_| world.link > 1) {
+            Some(len) => Arc::new(whole[..len].to_vec()),
+            None => whole,
+        };
         let status = if link != world.link {
             403
         } else if first >= bytes.len() as u64 {
@@ -48,7 +52,9 @@ fn answer(shared: &Shared, request: &str, wire: &mut dyn Wire) -> Option<()> {
     };
     shared.changed();
     if status != 206 {
-        let head = format!("HTTP/1.1 {status} Refused\r\nContent-Length: 0\r\n\r\n");
+        let total = http_range::write_unsatisfied(bytes.len() as u64);
+        let more = if status == 416 { format!("Content-Range: {total}\r\n") } else { String::new() };
+        let head = format!("HTTP/1.1 {status} Refused\r\n{more}Content-Length: 0\r\n\r\n");
         return wire.write_all(head.as_bytes()).ok();
     }
     let last = last.min(bytes.len() as u64 - 1);

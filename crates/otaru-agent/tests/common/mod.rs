@@ -17,7 +17,8 @@ use otaru_wire::{
     DeviceId, Digest, DigestMethod, File, Hasher, Instant, MessageId, Module, Notice, Report, Source, Step,
     Version,
     dialect::{PlatformHalf, aliyun},
-    mqtt::{Admission, Handler, Message, Refusal, Server, ServerOptions, Taken, admit},
+    http_range,
+    mqtt::{Admission, Handler, Message, Qos, Refusal, Server, ServerOptions, Taken, admit},
 };
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
 
@@ -41,6 +42,10 @@ pub(crate) struct World {
     pub(crate) gate: Option<u64>,
     /// After so many bytes of its life the file server makes all links expire.
     pub(crate) expire_after: Option<u64>,
+    /// Every file has only so many bytes, whatever was offered, once a link has expired.
+    pub(crate) shrunk_to: Option<usize>,
+    /// Pushes to send, as they are, when the next version is reported.
+    pub(crate) raw_pushes: Vec<String>,
 }
 
 /// One request of the file server.
@@ -89,6 +94,8 @@ impl Platform {
             link: 1,
             gate: None,
             expire_after: None,
+            shrunk_to: None,
+            raw_pushes: Vec::new(),
         };
         let mqtt = TcpListener::bind("127.0.0.1:0").unwrap();
         let http = TcpListener::bind("127.0.0.1:0").unwrap();
