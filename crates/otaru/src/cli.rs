@@ -55,8 +55,8 @@ pub(crate) struct ServeArgs {
     /// Address where devices download and operators call (port 0: a free one)
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) http: SocketAddr,
-    /// What download links begin with, as devices reach it: https://ota.example (default: http://
-    /// and the --http address; needed when that is 0.0.0.0 or [::])
+    /// What download links begin with, as devices reach it, such as `https://ota.example` (default: the --http
+    /// address; needed when that one is all of this machine's)
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
     /// Print one JSON object a line; the first, once both ports listen, is the event `ready`

@@ -84,3 +84,12 @@ impl Drop for Platform {
         let _ = self.child.wait();
     }
 }
+
+/// Asks until it is so; fails after ten seconds.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "{what}: not within ten seconds");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
