@@ -42,6 +42,11 @@ pub(crate) fn bytes(count: u64) -> String {
     indicatif::HumanBytes(count).to_string()
 }
 
+/// So many of a thing, for people: `1 device`, `8 devices`.
+pub(crate) fn count(count: u64, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
 /// Rows in columns as wide as they need to be, two blanks apart; the first row is the head.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -129,7 +129,8 @@ impl Demo {
             view.add(&plan.name, image.size, plan.kind.label())?;
             self.devices.push(Device::install(plan, index, &secret, image.size, dir, &around, tell.clone())?);
         }
-        view.step(&format!("{count} device(s) start at {}", plan::OLD))?;
+        let devices = output::count(count.into(), "device");
+        view.step(&format!("{devices} at version {}", plan::OLD))?;
         if image.size < plan::SMALLEST_TO_CUT {
             let size = output::bytes(image.size);
             view.step(&format!("no power is cut: an image of {size} has no middle to go on from"))?;
@@ -159,7 +160,7 @@ impl Demo {
                 }
             }
         }
-        view.step(&format!("the operator has uploaded {} file(s)", uploaded.len()))?;
+        view.step(&format!("uploaded {}", output::count(uploaded.len() as u64, "file")))?;
         Ok(uploaded)
     }
 
@@ -173,7 +174,8 @@ impl Demo {
             }
             let campaign = self.start_campaign(kind, image, &uploaded, names.clone())?;
             let named: Vec<&str> = names.iter().map(DeviceName::as_str).collect();
-            let to = if named.len() > 8 { format!("{} devices", named.len()) } else { named.join(", ") };
+            let to =
+                if named.len() > 8 { output::count(named.len() as u64, "device") } else { named.join(", ") };
             view.step(&format!(
                 "campaign {}: {} ({}) to {to}",
                 campaign.id,

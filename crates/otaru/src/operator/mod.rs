@@ -136,7 +136,7 @@ pub(crate) fn campaign(args: Operator<CampaignCommand>) -> anyhow::Result<u8> {
                 timeout_minutes: timeout,
             };
             let made = calls::create_campaign(&client, &new)?;
-            let mut text = format!("started campaign {}: {} devices", made.id, made.tasks);
+            let mut text = format!("started campaign {}: {}", made.id, output::count(made.tasks, "device"));
             for skipped in &made.skipped {
                 text.push_str(&format!("\n  not {}: {}", skipped.device, skipped.reason));
             }
@@ -146,7 +146,10 @@ pub(crate) fn campaign(args: Operator<CampaignCommand>) -> anyhow::Result<u8> {
         CampaignCommand::Watch { id } => return watch::run(&client, id, args.platform.json),
         CampaignCommand::Cancel { id } => {
             let canceled = calls::cancel_campaign(&client, id)?;
-            let text = format!("canceled campaign {id}: {} open tasks ended", canceled.canceled);
+            let text = {
+                let ended = output::count(canceled.canceled, "open task");
+                format!("canceled campaign {id}: {ended} ended")
+            };
             show(args.platform.json, &canceled, text)?;
         }
         CampaignCommand::List => {
