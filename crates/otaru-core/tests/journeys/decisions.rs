@@ -6,14 +6,10 @@ use otaru_core::{Decision, Error, Event, Input, Policy, RequestId, SlotError};
 use otaru_wire::{Report, Source, Version};
 
 use crate::world::{
-    World, image,
+    World, image, package,
     platform::{Package, device},
     server::Fault,
 };
-
-fn package() -> Package {
-    Package::new(vec![image(5_000, 7)])
-}
 
 /// Offered to a device that asks before it fetches and before it activates.
 fn asking() -> World {

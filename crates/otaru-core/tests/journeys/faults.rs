@@ -6,27 +6,14 @@ use otaru_core::{Event, Input, Policy};
 use otaru_wire::{ByteRange, DigestMethod};
 
 use crate::world::{
-    World, image,
+    SIZE, World, image, offered, package,
     platform::{Package, digest},
     server::Fault,
 };
 
-const SIZE: usize = 5_000;
-
-fn package() -> Package {
-    Package::new(vec![image(SIZE, 7)])
-}
-
-/// A device to which `package` is offered, not booted yet.
-fn world(package: &Package) -> World {
-    let mut world = World::new();
-    world.offer(package);
-    world
-}
-
 /// Runs the package with these faults in the first answers.
 fn run(faults: impl IntoIterator<Item = Fault>) -> World {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.server.faults = faults.into_iter().collect();
     world.boot();
     world.run();
@@ -43,7 +30,7 @@ fn started_over(world: &World) -> usize {
 
 #[test]
 fn an_expired_link_is_exchanged_and_the_download_goes_on_where_it_was() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.server.faults = [Fault::Breaks(2_000)].into();
     world.boot();
     world.run_until_event(|event| matches!(event, Event::Retrying { .. }));
@@ -58,7 +45,7 @@ fn an_expired_link_is_exchanged_and_the_download_goes_on_where_it_was() {
 
 #[test]
 fn a_file_that_is_gone_fails_after_a_bounded_number_of_spaced_queries() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.server.files.clear();
     world.boot();
     world.run();
@@ -72,7 +59,7 @@ fn a_file_that_is_gone_fails_after_a_bounded_number_of_spaced_queries() {
 
 #[test]
 fn a_platform_that_does_not_answer_is_asked_a_bounded_number_of_times() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.server.always = Some(Fault::Status(401));
     world.platform.mute = true;
     world.boot();
@@ -83,7 +70,7 @@ fn a_platform_that_does_not_answer_is_asked_a_bounded_number_of_times() {
 
 #[test]
 fn a_replaced_file_is_never_mixed_with_what_is_stored() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.server.faults = [Fault::Breaks(2_000)].into();
     world.boot();
     world.run_until_event(|event| matches!(event, Event::Retrying { .. }));
@@ -97,7 +84,7 @@ fn a_replaced_file_is_never_mixed_with_what_is_stored() {
 
 #[test]
 fn a_file_that_is_replaced_again_and_again_fails_in_the_end() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.server.always = Some(Fault::OtherTotal);
     world.boot();
     world.run();
@@ -140,7 +127,7 @@ fn a_body_that_is_too_short_goes_on_where_it_ended() {
 
 #[test]
 fn bytes_past_the_announced_end_are_never_stored() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.policy.range_bytes = Some(900);
     world.chunk = 400;
     world.server.faults = [Fault::Long, Fault::Long].into();
@@ -164,7 +151,7 @@ fn an_answer_that_starts_elsewhere_is_not_stored() {
 
 #[test]
 fn a_server_in_trouble_is_left_alone_for_a_while_and_not_for_ever() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.server.always = Some(Fault::Status(503));
     world.boot();
     world.run();
@@ -213,7 +200,7 @@ fn a_server_that_goes_silent_counts_as_broken() {
 
 #[test]
 fn a_device_without_a_network_is_interrupted_not_failed() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.server.faults = [Fault::Breaks(2_000)].into();
     world.boot();
     world.run_until_event(|event| matches!(event, Event::Retrying { .. }));
@@ -234,7 +221,7 @@ fn a_device_without_a_network_is_interrupted_not_failed() {
 
 #[test]
 fn a_link_that_expires_while_the_platform_is_away_is_exchanged_when_it_is_back() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.server.faults = [Fault::Breaks(2_000)].into();
     world.boot();
     world.run_until_event(|event| matches!(event, Event::Retrying { .. }));
@@ -259,7 +246,7 @@ fn an_untrusted_server_fails_at_once() {
 fn a_wrong_digest_starts_over_once() {
     for method in [DigestMethod::Md5, DigestMethod::Sha256] {
         let package = Package { method, ..package() };
-        let mut world = world(&package);
+        let mut world = offered(&package);
         world.server.faults = [Fault::Flips(4_321)].into();
         world.boot();
         world.run();
@@ -285,7 +272,7 @@ fn a_digest_that_stays_wrong_is_reported_and_never_activates() {
 
 #[test]
 fn a_replaced_image_of_the_same_size_is_found_by_its_digest() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     let other = image(SIZE, 99);
     assert_ne!(digest(DigestMethod::Sha256, &other), digest(DigestMethod::Sha256, &package().files[0]));
     world.server.put("default/2.0.0/0".into(), other);
@@ -310,7 +297,7 @@ fn ranges_are_as_long_as_the_policy_says() {
 
 #[test]
 fn an_offer_that_failed_is_taken_again_after_growing_pauses() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.server.always = Some(Fault::NotTrusted);
     world.platform.retries = 12;
     world.boot();
@@ -325,7 +312,7 @@ fn an_offer_that_failed_is_taken_again_after_growing_pauses() {
 
 #[test]
 fn the_pause_after_a_failed_offer_outlives_a_power_cut() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.server.always = Some(Fault::NotTrusted);
     world.platform.retries = 8;
     world.boot();

@@ -2,25 +2,12 @@
 
 use otaru_core::{Event, HealthVerdict};
 
-use crate::world::{World, image, platform::Package};
-
-const SIZE: usize = 5_000;
-
-fn package() -> Package {
-    Package::new(vec![image(SIZE, 7)])
-}
-
-/// A device to which `package` is offered, not booted yet.
-fn world(package: &Package) -> World {
-    let mut world = World::new();
-    world.offer(package);
-    world
-}
+use crate::world::{image, offered, package, platform::Package};
 
 #[test]
 fn a_corrupted_slot_is_found_by_reading_it_back() {
     let three = Package::new(vec![image(2_000, 1), image(2_500, 2), image(900, 3)]);
-    let mut world = world(&three);
+    let mut world = offered(&three);
     world.disk.corrupt = 1;
     world.boot();
     world.run();
@@ -31,7 +18,7 @@ fn a_corrupted_slot_is_found_by_reading_it_back() {
 
 #[test]
 fn a_slot_that_stays_corrupted_is_reported() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.disk.corrupt = u32::MAX;
     world.boot();
     world.run();
@@ -41,7 +28,7 @@ fn a_slot_that_stays_corrupted_is_reported() {
 
 #[test]
 fn a_full_slot_fails_at_once_with_the_slots_word() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.disk.capacity = Some(2_000);
     world.boot();
     world.run();
@@ -50,13 +37,13 @@ fn a_full_slot_fails_at_once_with_the_slots_word() {
 
 #[test]
 fn a_record_that_cannot_be_saved_is_tried_again_then_fails() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.disk.failing_saves = 3;
     world.boot();
     world.run();
     world.assert_updated(&package());
 
-    let mut world = self::world(&package());
+    let mut world = offered(&package());
     world.disk.failing_saves = 4;
     world.boot();
     world.run();
@@ -65,7 +52,7 @@ fn a_record_that_cannot_be_saved_is_tried_again_then_fails() {
 
 #[test]
 fn a_slot_that_cannot_be_activated_is_a_failed_upgrade() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.disk.failing_activate = true;
     world.boot();
     world.run();
@@ -74,7 +61,7 @@ fn a_slot_that_cannot_be_activated_is_a_failed_upgrade() {
 
 #[test]
 fn a_sick_version_falls_back_and_says_why_once() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.health = (0..1_000).map(|_| HealthVerdict::Sick("no sensor".into())).collect();
     world.boot();
     world.run();
@@ -90,7 +77,7 @@ fn a_sick_version_falls_back_and_says_why_once() {
 
 #[test]
 fn a_silent_health_check_ends_the_trial() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.health_silent = true;
     world.boot();
     world.run();
@@ -99,7 +86,7 @@ fn a_silent_health_check_ends_the_trial() {
 
 #[test]
 fn a_version_that_recovers_in_time_is_confirmed() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.health = (0..5).map(|_| HealthVerdict::Sick("warming up".into())).collect();
     world.disk.failing_confirms = 2;
     world.boot();
@@ -109,7 +96,7 @@ fn a_version_that_recovers_in_time_is_confirmed() {
 
 #[test]
 fn a_crash_in_the_trial_falls_back_and_is_reported_when_the_platform_is_there_again() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.health_silent = true;
     world.boot();
     world.run_until_event(|event| *event == Event::Trial);
@@ -125,7 +112,7 @@ fn a_crash_in_the_trial_falls_back_and_is_reported_when_the_platform_is_there_ag
 
 #[test]
 fn a_slot_that_never_answers_ends_the_task() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.slot_silent = true;
     world.boot();
     world.run();
@@ -140,7 +127,7 @@ fn a_slot_that_never_answers_ends_the_task() {
 
 #[test]
 fn a_reboot_that_does_not_come_is_asked_for_again() {
-    let mut world = world(&package());
+    let mut world = offered(&package());
     world.ignored_reboots = 2;
     world.boot();
     world.run();

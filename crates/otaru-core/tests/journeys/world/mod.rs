@@ -297,6 +297,21 @@ fn updater(policy: &Policy, seed: u64, record: Option<otaru_core::Record>) -> Up
     Updater::new(options, record)
 }
 
+/// The size of the usual package's one file.
+pub(crate) const SIZE: usize = 5_000;
+
+/// The usual package.
+pub(crate) fn package() -> Package {
+    Package::new(vec![image(SIZE, 7)])
+}
+
+/// A device to which `package` is offered, not booted yet.
+pub(crate) fn offered(package: &Package) -> World {
+    let mut world = World::new();
+    world.offer(package);
+    world
+}
+
 /// Bytes that look like nothing.
 pub(crate) fn image(len: usize, seed: u8) -> Vec<u8> {
     let byte = |at: usize| (at.wrapping_mul(31) >> 3) as u8 ^ (at as u8).wrapping_mul(seed | 1) ^ seed;
