@@ -211,10 +211,12 @@ impl Slots {
             )));
         }
         #[cfg(target_os = "linux")]
-        if let Some(len) = std::num::NonZeroU64::new(range.len()) {
-            // Advice only: where it is refused, the cache's copy is read.
-            let _ =
-                rustix::fs::fadvise(&slot_file.file, range.start, Some(len), rustix::fs::Advice::DontNeed);
+        if range.start == 0 {
+            // The whole file's at once: piece by piece would drop what the system reads ahead. Advice only: where it
+            // is refused, the cache's copy is read.
+            for advice in [rustix::fs::Advice::DontNeed, rustix::fs::Advice::Sequential] {
+                let _ = rustix::fs::fadvise(&slot_file.file, 0, None, advice);
+            }
         }
         let mut bytes = vec![0; usize::try_from(range.len()).unwrap_or(0)];
         slot_file.file.read_exact_at(&mut bytes, range.start).map_err(|error| medium(&error))?;
