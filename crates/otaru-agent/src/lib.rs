@@ -16,6 +16,9 @@
 mod agent;
 mod backoff;
 mod boot;
+#[cfg(test)]
+#[path = "../tests/common/certificates.rs"]
+mod certificates;
 mod clock;
 mod command;
 mod config;

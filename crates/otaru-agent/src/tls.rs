@@ -46,16 +46,20 @@ impl Trust {
         let Some(path) = ca else { return Ok(Self::WebRoots) };
         let name = path.display().to_string();
         let text = std::fs::read(path).map_err(|error| TrustError::Read { path: name.clone(), error })?;
-        let malformed = |problem: String| TrustError::Malformed { path: name.clone(), problem };
-        let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
+        Self::read(&text).map_err(|problem| TrustError::Malformed { path: name, problem })
+    }
+
+    /// The certificates of PEM text. The error says what is wrong with it.
+    pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
+        let certificates: Vec<_> = CertificateDer::pem_slice_iter(text)
             .collect::<Result<_, _>>()
-            .map_err(|error| malformed(error.to_string()))?;
+            .map_err(|error| error.to_string())?;
         if certificates.is_empty() {
-            return Err(malformed("there is no CERTIFICATE section in it".to_owned()));
+            return Err("there is no CERTIFICATE section in it".to_owned());
         }
         let mut store = RootCertStore::empty();
         for certificate in &certificates {
-            store.add(certificate.clone()).map_err(|error| malformed(error.to_string()))?;
+            store.add(certificate.clone()).map_err(|error| error.to_string())?;
         }
         Ok(Self::Only(certificates))
     }

@@ -17,9 +17,9 @@ fn the_agent_process() {
 
 #[test]
 fn a_platform_that_is_not_trusted_gets_no_login() {
-    let platform = Platform::start(Some(common::tls()));
+    let platform = Platform::start(Some(common::certificates::vouched()));
     let device = Device::new(&platform, "");
-    std::fs::write(device.dir.path().join("ca.pem"), common::tls().ca_pem).unwrap();
+    std::fs::write(device.dir.path().join("ca.pem"), common::certificates::vouched().ca_pem).unwrap();
     let (_, events) = device.run(|event| matches!(event, AgentEvent::Offline { .. }));
     assert!(
         matches!(events.last(), Some(AgentEvent::Offline { reason, .. }) if reason.contains("not trusted")),

@@ -81,7 +81,7 @@ fn modules_are_updated_each_in_its_own_slots_one_after_the_other() {
 
 #[test]
 fn an_update_works_over_tls_and_mqtt_5() {
-    let platform = Platform::start(Some(common::tls()));
+    let platform = Platform::start(Some(common::certificates::vouched()));
     let mut device = Device::new(&platform, "");
     device.config = device.config.replace("tls = true", "tls = true\nmqtt_version = \"5\"");
     update(&platform, &device, &target("default", "2.0.0", &[image(7, 500_000)]));

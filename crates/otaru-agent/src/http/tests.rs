@@ -9,9 +9,10 @@ use std::{
     },
 };
 
-use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
+use crate::certificates::{Vouched, vouched};
 
 /// A client that has the answers of its thread in a channel.
 struct Rig {
@@ -317,33 +318,10 @@ fn the_longest_link_allowed_is_sent_whole() {
     assert_eq!(rig(|_| {}).fetch(1, &url, ByteRange { start: 0, end: 1 }).result, Ok(()));
 }
 
-fn server_certificate() -> (Arc<ServerConfig>, Trust) {
-    let ca_key = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let ca = params.self_signed(&ca_key).unwrap();
-    let issuer = rcgen::Issuer::new(params, ca_key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()])
-        .unwrap()
-        .signed_by(&key, &issuer)
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
-        .unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("ca.pem"), ca.pem()).unwrap();
-    (Arc::new(config), Trust::load(Some(&dir.path().join("ca.pem"))).unwrap())
-}
-
 #[test]
 fn a_server_is_trusted_by_the_given_ca_and_by_no_other() {
-    let (config, trust) = server_certificate();
-    let (_, other) = server_certificate();
+    let Vouched { ca_pem, config } = vouched();
+    let [trust, other] = [ca_pem, vouched().ca_pem].map(|pem| Trust::read(pem.as_bytes()).unwrap());
     let bytes = image(200_000);
     let expected = bytes.clone();
     let (server, connections) = serve(Some(config), move |request, wire| answer_range(&bytes, request, wire));

@@ -47,31 +47,21 @@ pub(super) fn decrypt(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use rustls::{ServerConfig, ServerConnection, pki_types::PrivateKeyDer};
+    use rustls::ServerConnection;
 
     use super::*;
-    use crate::tls::Trust;
+    use crate::{
+        certificates::{Vouched, vouched},
+        tls::Trust,
+    };
 
     /// A device and its platform after their handshake.
     fn pair() -> (ClientConnection, ServerConnection) {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-            )
-            .unwrap();
-        let trust = Trust::Only(vec![certificate.der().clone()]);
-        let mut device =
-            ClientConnection::new(trust.client_config().unwrap(), "localhost".try_into().unwrap()).unwrap();
-        let mut platform = ServerConnection::new(Arc::new(config)).unwrap();
+        let Vouched { ca_pem, config } = vouched();
+        let trust = Trust::read(ca_pem.as_bytes()).unwrap();
+        let name = "localhost".try_into().unwrap();
+        let mut device = ClientConnection::new(trust.client_config().unwrap(), name).unwrap();
+        let mut platform = ServerConnection::new(config).unwrap();
         while device.is_handshaking() || platform.is_handshaking() {
             let mut sent = Vec::new();
             encrypt(&mut device, b"", &mut sent).unwrap();

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 pub(crate) mod agent;
+pub(crate) mod certificates;
 mod device;
 mod files;
 
@@ -20,7 +21,9 @@ use otaru_wire::{
     http_range,
     mqtt::{Admission, Handler, Message, Qos, Refusal, Server, ServerOptions, Taken, admit},
 };
-use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
+use rustls::{ServerConnection, StreamOwned};
+
+use certificates::Vouched;
 
 pub(crate) const SECRET: &str = "00112233445566778899aabbccddeeff";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,21 +70,15 @@ pub(crate) struct Target {
 pub(crate) struct Platform {
     pub(crate) mqtt: SocketAddr,
     pub(crate) http: SocketAddr,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<Vouched>,
     world: Arc<(Mutex<World>, Condvar)>,
-}
-
-#[derive(Clone)]
-pub(crate) struct Tls {
-    pub(crate) ca_pem: String,
-    pub(crate) config: Arc<ServerConfig>,
 }
 
 pub(crate) trait Wire: Read + Write {}
 impl<T: Read + Write> Wire for T {}
 
 impl Platform {
-    pub(crate) fn start(tls: Option<Tls>) -> Self {
+    pub(crate) fn start(tls: Option<Vouched>) -> Self {
         let world = World {
             target: None,
             reports: Vec::new(),
@@ -145,7 +142,7 @@ impl Platform {
 pub(crate) struct Shared {
     world: Arc<(Mutex<World>, Condvar)>,
     http: SocketAddr,
-    tls: Option<Tls>,
+    tls: Option<Vouched>,
 }
 
 impl Shared {
@@ -218,25 +215,6 @@ pub(crate) fn image(seed: u64, len: usize) -> Arc<Vec<u8>> {
             })
             .collect(),
     )
-}
-
-pub(crate) fn tls() -> Tls {
-    let ca_key = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let ca = params.self_signed(&ca_key).unwrap();
-    let issuer = rcgen::Issuer::new(params, ca_key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let names = vec!["localhost".to_owned()];
-    let leaf = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
-        .unwrap();
-    Tls { ca_pem: ca.pem(), config: Arc::new(config) }
 }
 
 pub(crate) fn is_version(report: &Report, text: &str) -> bool {
