@@ -130,5 +130,6 @@ pub use io::{
 };
 pub use policy::{Decision, Policy};
 pub use record::{Record, RecordError};
+pub use retry::Spread;
 pub use state::verifying::Verified;
 pub use updater::{Error, Updater, UpdaterOptions};

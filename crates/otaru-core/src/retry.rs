@@ -2,18 +2,19 @@
 
 use core::time::Duration;
 
-/// Spreads pauses by a small generator of its own (SplitMix64), seeded from outside.
+/// Spreads pauses by a small generator of its own (SplitMix64), seeded from outside. Keeps no secret.
 #[derive(Debug)]
-pub(crate) struct Spread(u64);
+pub struct Spread(u64);
 
 impl Spread {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// `seed` is to differ between devices.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// The pause before try `failures` + 1 after so many failures: `first`, doubled with each further failure up to
     /// `longest`, then ±50 %. Never longer than 1.5 × `longest`.
-    pub(crate) fn pause(&mut self, first: Duration, longest: Duration, failures: u32) -> Duration {
+    pub fn pause(&mut self, first: Duration, longest: Duration, failures: u32) -> Duration {
         let doubled = first.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
         let base = doubled.min(longest);
         base / 2 + base.mul_f64(self.unit())
