@@ -78,7 +78,9 @@ mod tests {
             let pauses: std::collections::BTreeSet<_> = (0..1000)
                 .map(|seed| {
                     let mut backoff = Backoff::new(seed * 7919 + 13);
-                    (1..failures).for_each(|_| drop(backoff.pause(Setback::Refused)));
+                    for _ in 1..failures {
+                        backoff.pause(Setback::Refused);
+                    }
                     backoff.pause(Setback::Refused).as_millis()
                 })
                 .collect();
