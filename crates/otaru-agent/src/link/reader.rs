@@ -19,7 +19,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const BUFFERS: usize = 2;
 const BUFFER: usize = 4096;
-const STACK: usize = 64 * 1024;
+/// Name look-ups run on it, with whatever modules the system loads for them; only touched pages take memory.
+const STACK: usize = 256 * 1024;
 
 /// What the thread says. The generation tells which connection.
 #[derive(Debug)]
