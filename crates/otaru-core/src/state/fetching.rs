@@ -6,9 +6,13 @@
 mod answers;
 mod link;
 
-use alloc::{collections::VecDeque, format, string::String};
+use alloc::{
+    collections::VecDeque,
+    format,
+    string::{String, ToString},
+};
 
-use otaru_wire::{ByteRange, Failure, File, Hasher, Notice, Source};
+use otaru_wire::{ByteRange, Failure, File, Hasher, Notice, Source, http_range::strong_etag};
 
 use super::{Meaning, State, decline, drop_task, fail, idle::Idle, replace, verifying::Verifying, weigh};
 use crate::{
@@ -205,7 +209,7 @@ impl Fetching {
             cx.event(Event::Fetching { file: self.file, offset: self.taken, resumed: self.resumed });
             self.resumed = false;
         }
-        cx.fetch(url, range, self.strong_etag());
+        cx.fetch(url, range, self.if_range());
         cx.start_timer(Timer::Stall, cx.policy().stall_timeout);
         self.phase = Phase::Requested { range, end: None };
         State::Fetching(self)
@@ -218,9 +222,10 @@ impl Fetching {
         }
     }
 
-    /// `If-Range` takes no weak validator (RFC 9110 §13.1.5), and none is needed for a first byte.
-    fn strong_etag(&self) -> Option<String> {
-        self.etag.clone().filter(|etag| self.taken > 0 && !etag.starts_with("W/"))
+    /// `If-Range` takes strong validators only, and none is needed for a first byte.
+    fn if_range(&self) -> Option<String> {
+        let etag = strong_etag(self.etag.as_deref()?)?;
+        (self.taken > 0).then(|| etag.to_string())
     }
 
     /// Starts over at zero with a fresh link: the server's file is not what it was.
