@@ -3,6 +3,7 @@
 //! One program instead of shell scripts: the same command for a developer and for CI, checked by the compiler.
 
 mod apt;
+mod journeys;
 mod report;
 mod steps;
 mod test;
@@ -20,6 +21,8 @@ Commands:
   test          everything that must hold before a change lands; CI runs exactly this
   test --fast   the same without the docs, the microcontroller build and the tests that need other programs
   tidy          the house rules alone: arrows between crates, module docs, file lengths, manifests
+  journeys [--seeds N] [--seed S] [--form FORM]
+                simulated updates on a virtual clock: weather by seed, power cuts everywhere
   help          this text
 ";
 
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
     let outcome = match args.as_slice() {
         ["test"] => Tree::here().and_then(|tree| test::run(&tree, test::Extent::Full)),
         ["test", "--fast"] => Tree::here().and_then(|tree| test::run(&tree, test::Extent::Fast)),
+        ["journeys", rest @ ..] => Tree::here().and_then(|tree| journeys::run(&tree, rest)),
         ["tidy"] => Tree::here().and_then(|tree| tidy::run(&tree)),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -1,0 +1,125 @@
+//! Whole journeys: at random by a seed, or with the power cut at chosen steps of a clean run.
+
+use otaru_fleet::TaskState;
+
+use crate::{
+    form::Form,
+    planted::Planted,
+    rng::Rng,
+    violation::Violation,
+    weather::Weather,
+    world::{World, WorldOptions},
+};
+
+/// What journeys took, added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// Milliseconds of the virtual clock.
+    pub virtual_ms: u64,
+    /// Power cuts.
+    pub cuts: u64,
+    /// Bytes that the file server sent.
+    pub bytes: u64,
+    /// Outputs done, inputs given, and writes of a Record: the places where the power can go.
+    pub steps: u64,
+}
+
+impl std::ops::AddAssign for Outcome {
+    fn add_assign(&mut self, other: Self) {
+        self.virtual_ms += other.virtual_ms;
+        self.cuts += other.cuts;
+        self.bytes += other.bytes;
+        self.steps += other.steps;
+    }
+}
+
+/// A journey on which a promise did not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{violation} (at {at_ms} ms, step {step})")]
+pub struct Broken {
+    /// The promise.
+    pub violation: Violation,
+    /// When, on the virtual clock.
+    pub at_ms: u64,
+    /// After so many steps.
+    pub step: u64,
+}
+
+/// One journey through the weather that the seed brings: one or two devices, faults of many kinds, then a clear sky
+/// under which every device must reach the target. `planted` puts a fault into the devices' doers.
+///
+/// # Errors
+/// [`Broken`] with the first promise that did not hold.
+pub fn random(form: Form, seed: u64, planted: Option<Planted>) -> Result<Outcome, Broken> {
+    let mut rng = Rng::new(seed.wrapping_mul(31).wrapping_add(form as u64));
+    let options = WorldOptions {
+        form,
+        seed,
+        devices: rng.between(1, 2) as usize,
+        size: rng.between(1, 30_000),
+        tries: rng.between(1, 3) as u32,
+        weather: Weather::of(&mut rng),
+        planted,
+    };
+    travel(&options, &[]).map(|(outcome, _)| outcome)
+}
+
+/// One journey under a clear sky, with the power cut at these steps. The boot loader is patient (nine starts), so
+/// no Task may fail, and each must end with the first try.
+///
+/// # Errors
+/// [`Broken`] with the first promise that did not hold.
+pub fn cut_at(form: Form, seed: u64, cuts: &[u64], planted: Option<Planted>) -> Result<Outcome, Broken> {
+    let options =
+        WorldOptions { form, seed, devices: 1, size: 5_000, tries: 9, weather: Weather::default(), planted };
+    let (outcome, world) = travel(&options, cuts)?;
+    let failed = world.outside.platform.tasks.iter().find(|task| task.state == TaskState::Failed);
+    match failed.and_then(|task| task.reason.clone()) {
+        Some(reason) => Err(broken(&world, Violation::Failed(reason))),
+        None => Ok(outcome),
+    }
+}
+
+/// Cuts the power once before every step of a clean run, and twice at `pairs` pairs of steps: a first one anywhere
+/// and a second one within the recovery from it. What unsynced bytes become differs from cut to cut.
+///
+/// # Errors
+/// The cuts and what they broke.
+pub fn cut_everywhere(form: Form, seed: u64, pairs: u64) -> Result<Outcome, (Vec<u64>, Broken)> {
+    let clean = cut_at(form, seed, &[], None).map_err(|broken| (Vec::new(), broken))?;
+    let mut total = clean;
+    let mut rng = Rng::new(seed);
+    for cut in 0..clean.steps {
+        let once = cut_at(form, seed, &[cut], None).map_err(|broken| (vec![cut], broken))?;
+        total += once;
+        // Spread evenly over first cuts, at random over the steps that follow.
+        let share = pairs * (cut + 1) / clean.steps - pairs * cut / clean.steps;
+        for _ in 0..share {
+            let cuts = [cut, rng.between(cut + 1, once.steps.saturating_sub(1).max(cut + 1))];
+            total += cut_at(form, seed, &cuts, None).map_err(|broken| (cuts.to_vec(), broken))?;
+        }
+    }
+    Ok(total)
+}
+
+fn travel(options: &WorldOptions, cuts: &[u64]) -> Result<(Outcome, World), Broken> {
+    let misnamed = |error: otaru_wire::IdError| {
+        let violation = Violation::Misunderstood(error.to_string());
+        Broken { violation, at_ms: 0, step: 0 }
+    };
+    let mut world = World::new(options).map_err(misnamed)?;
+    world.outside.cuts = cuts.iter().copied().collect();
+    world.run().map_err(|violation| broken(&world, violation))?;
+    let outside = &world.outside;
+    let outcome = Outcome {
+        virtual_ms: outside.now,
+        cuts: outside.cut,
+        bytes: outside.server.sent,
+        steps: outside.steps,
+    };
+    Ok((outcome, world))
+}
+
+fn broken(world: &World, violation: Violation) -> Broken {
+    Broken { violation, at_ms: world.outside.now, step: world.outside.steps }
+}

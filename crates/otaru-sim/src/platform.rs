@@ -1,0 +1,228 @@
+//! The platform as a value: otaru-fleet's decisions and the dialect's platform half, without sockets or a store.
+
+use std::{collections::HashMap, time::Duration};
+
+use otaru_fleet::{
+    CampaignId, Candidate, NewPackage, Order, PackageId, Plan, Task, TaskId, TaskState, Timestamp,
+    Transition, plan,
+};
+use otaru_wire::{
+    DeviceId, File, Module, Notice, Report, Source, Version,
+    dialect::{PlatformHalf, aliyun},
+    mqtt::Message,
+};
+
+use crate::{server::LINK_LIFE_MS, violation::Violation};
+
+/// Where the virtual clock begins, in milliseconds since 1970.
+const EPOCH_MS: u64 = 1_700_000_000_000;
+
+/// What the platform knows.
+#[derive(Debug, Default)]
+pub(crate) struct Platform {
+    packages: Vec<NewPackage>,
+    pub(crate) tasks: Vec<Task>,
+    versions: HashMap<(DeviceId, Module), Version>,
+    campaigns: u64,
+    links: u64,
+    /// The first promise that did not hold.
+    pub(crate) violation: Option<Violation>,
+}
+
+impl Platform {
+    pub(crate) fn add(&mut self, package: NewPackage) -> u64 {
+        self.packages.push(package);
+        self.packages.len() as u64
+    }
+
+    /// A campaign over these devices. The tasks that it opens.
+    pub(crate) fn order(
+        &mut self,
+        package: u64,
+        devices: &[DeviceId],
+        timeout: Duration,
+        now: u64,
+    ) -> Vec<TaskId> {
+        let Some(spec) = self.packages.get(package as usize - 1).cloned() else { return Vec::new() };
+        self.campaigns += 1;
+        let order =
+            Order { module: spec.module.clone(), version: spec.version.clone(), source_versions: Vec::new() };
+        let mut opened = Vec::new();
+        for device in devices {
+            let running = self.versions.get(&(device.clone(), spec.module.clone())).cloned();
+            let open_task = self.open(device, &spec.module).map(|task| task.id);
+            let candidate = Candidate { device: device.clone(), known: true, running, open_task };
+            let Plan::Task { source_version } = plan(&order, &candidate) else { continue };
+            let id = TaskId(self.tasks.len() as u64 + 1);
+            opened.push(id);
+            self.tasks.push(Task {
+                id,
+                campaign: CampaignId(self.campaigns),
+                package: PackageId(package),
+                device: device.clone(),
+                module: spec.module.clone(),
+                version: spec.version.clone(),
+                source_version,
+                state: TaskState::Queued,
+                progress: 0,
+                reason: None,
+                timeout,
+                created_at: Timestamp(EPOCH_MS + now),
+                notified_at: None,
+                first_progress_at: None,
+                updated_at: Timestamp(EPOCH_MS + now),
+                revision: 0,
+            });
+        }
+        opened
+    }
+
+    pub(crate) fn version(&self, device: &DeviceId, module: &Module) -> Option<&Version> {
+        self.versions.get(&(device.clone(), module.clone()))
+    }
+
+    /// True if one of the device's tasks waits for its notice.
+    pub(crate) fn is_untold(&self, device: &DeviceId) -> bool {
+        self.tasks.iter().any(|task| task.device == *device && task.state == TaskState::Queued)
+    }
+
+    pub(crate) fn has_open(&self) -> bool {
+        self.tasks.iter().any(|task| !task.state.is_end())
+    }
+
+    fn open(&self, device: &DeviceId, module: &Module) -> Option<&Task> {
+        self.tasks
+            .iter()
+            .find(|task| task.device == *device && task.module == *module && task.state.may_download())
+    }
+
+    /// Ends every open task, as an operator does.
+    pub(crate) fn cancel(&mut self, now: u64) {
+        for id in self.open_ids() {
+            self.change(id, |task, at| task.on_cancel(at), now);
+        }
+    }
+
+    /// Time passed.
+    pub(crate) fn timeouts(&mut self, now: u64) {
+        for id in self.open_ids() {
+            self.change(id, |task, at| task.on_timeout(at), now);
+        }
+    }
+
+    fn open_ids(&self) -> Vec<TaskId> {
+        self.tasks.iter().filter(|task| !task.state.is_end()).map(|task| task.id).collect()
+    }
+
+    /// The notices of a device's open tasks: what it is told when it connects.
+    pub(crate) fn tell(&mut self, device: &DeviceId, now: u64) -> Vec<Message> {
+        let tasks = self.tasks.iter().filter(|task| task.device == *device && task.state.may_download());
+        let ids: Vec<_> = tasks.map(|task| task.id).collect();
+        ids.into_iter().filter_map(|id| self.push(id, now)).collect()
+    }
+
+    /// Hears a device's message and gives what is sent to it.
+    pub(crate) fn hear(&mut self, device: &DeviceId, message: &Message, now: u64) -> Vec<Message> {
+        if !aliyun::Platform.may_publish(device, &message.topic) {
+            return self.misunderstood(format!("topic {}", message.topic));
+        }
+        let uplink = match aliyun::Platform.read_report(&message.topic, &message.payload) {
+            Ok(uplink) => uplink,
+            Err(error) => return self.misunderstood(error.to_string()),
+        };
+        match uplink.report {
+            Report::Version { module, version } => {
+                self.versions.insert((device.clone(), module.clone()), version.clone());
+                let Some(id) = self.open(device, &module).map(|task| task.id) else { return Vec::new() };
+                self.change(id, |task, at| task.on_version(&module, &version, at), now);
+                let open = self.open(device, &module).map(|task| task.id);
+                open.and_then(|id| self.push(id, now)).into_iter().collect()
+            }
+            Report::Progress { module, step, description } => {
+                if let Some(id) = self.open(device, &module).map(|task| task.id) {
+                    self.change(id, |task, at| task.on_progress(step, &description, at), now);
+                }
+                Vec::new()
+            }
+            Report::Query { module } => {
+                let id = self.open(device, &module).map(|task| task.id);
+                let notice = id.and_then(|id| self.notice(id, now));
+                match aliyun::Platform.write_answer(device, &uplink.id, notice.as_ref()) {
+                    Ok(answer) => {
+                        if let Some(id) = id {
+                            self.change(id, Task::on_notified, now);
+                        }
+                        vec![answer]
+                    }
+                    Err(error) => self.misunderstood(error.to_string()),
+                }
+            }
+        }
+    }
+
+    /// The package and file that a link is good for now.
+    pub(crate) fn grant(&self, url: &str, now: u64) -> Option<(u64, usize)> {
+        let (task, rest) = url.strip_prefix("http://files.example/")?.split_once('/')?;
+        let (file, rest) = rest.split_once("?n=")?;
+        let (_, issued) = rest.split_once("&t=")?;
+        let task = self.tasks.iter().find(|known| task.parse() == Ok(known.id.0))?;
+        let alive = now < issued.parse::<u64>().ok()? + LINK_LIFE_MS;
+        (task.state.may_download() && alive).then_some((task.package.0, file.parse().ok()?))
+    }
+
+    fn push(&mut self, id: TaskId, now: u64) -> Option<Message> {
+        let notice = self.notice(id, now)?;
+        let device = self.task(id)?.device.clone();
+        match aliyun::Platform.write_notice(&device, EPOCH_MS + now, &notice) {
+            Ok(message) => {
+                self.change(id, Task::on_notified, now);
+                Some(message)
+            }
+            Err(error) => self.misunderstood(error.to_string()).pop(),
+        }
+    }
+
+    fn notice(&mut self, id: TaskId, now: u64) -> Option<Notice> {
+        let spec = self.packages.get(self.task(id)?.package.0 as usize - 1)?.clone();
+        self.links += 1;
+        let number = self.links;
+        let link = |file: usize| format!("http://files.example/{id}/{file}?n={number}&t={now}");
+        let file = |(at, file): (usize, &otaru_fleet::PackageFile)| File {
+            name: Some(file.name.clone()),
+            size: file.size,
+            digest: file.digest(spec.digest_method),
+            source: Source::Http { url: link(at) },
+        };
+        Some(Notice {
+            version: spec.version.clone(),
+            module: spec.module.clone(),
+            files: spec.files.iter().enumerate().map(file).collect(),
+            delta: false,
+            extra: spec.extra.clone(),
+            signature: None,
+        })
+    }
+
+    fn task(&self, id: TaskId) -> Option<&Task> {
+        self.tasks.get((id.0 as usize).checked_sub(1)?)
+    }
+
+    /// Applies a decision, and checks that no Task goes backwards and none fails without a reason.
+    fn change(&mut self, id: TaskId, decide: impl Fn(&Task, Timestamp) -> Transition, now: u64) {
+        let Some(task) = (id.0 as usize).checked_sub(1).and_then(|at| self.tasks.get_mut(at)) else { return };
+        let Transition::To(next) = decide(task, Timestamp(EPOCH_MS + now)) else { return };
+        let before = task.state;
+        task.apply(next);
+        if task.state < before || before.is_end() {
+            let (from, to) = (before.to_string(), task.state.to_string());
+            self.violation.get_or_insert(Violation::TaskBackwards(id.0, from, to));
+        } else if task.state == TaskState::Failed && task.reason.as_ref().is_none_or(String::is_empty) {
+            self.violation.get_or_insert(Violation::NoReason(id.0));
+        }
+    }
+
+    fn misunderstood(&mut self, what: String) -> Vec<Message> {
+        self.violation.get_or_insert(Violation::Misunderstood(what));
+        Vec::new()
+    }
+}

@@ -1,0 +1,138 @@
+//! The file server: ranges, validators, links that expire, and its faults.
+
+use std::collections::HashMap;
+
+use otaru_core::Head;
+use otaru_wire::{ByteRange, http_range::ContentRange};
+
+use crate::{rng::Rng, weather::Weather};
+
+/// How long a link lives, in milliseconds.
+pub(crate) const LINK_LIFE_MS: u64 = 15 * 60_000;
+
+/// One file by package and place.
+#[derive(Debug)]
+struct Served {
+    good: Vec<u8>,
+    now: Vec<u8>,
+    /// Names what `now` holds; 0 is good.
+    generation: u64,
+}
+
+/// All files, and what was sent.
+#[derive(Debug, Default)]
+pub(crate) struct Server {
+    files: HashMap<(u64, usize), Served>,
+    replaced: u64,
+    /// Bytes of bodies.
+    pub(crate) sent: u64,
+    /// Times that what was served, or how, gave a device cause to start over.
+    pub(crate) causes: u32,
+}
+
+/// How a body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Whole,
+    Broken,
+    Never,
+}
+
+/// An answer on its way.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) head: Head,
+    pub(crate) body: Vec<u8>,
+    pub(crate) end: End,
+    pub(crate) generation: u64,
+    /// Milliseconds between two pieces.
+    pub(crate) pause: u64,
+}
+
+impl Server {
+    pub(crate) fn put(&mut self, package: u64, file: usize, bytes: &[u8]) {
+        let served = Served { good: bytes.to_vec(), now: bytes.to_vec(), generation: 0 };
+        self.files.insert((package, file), served);
+    }
+
+    /// Whoever broke the files has repaired them.
+    pub(crate) fn restore(&mut self) {
+        for served in self.files.values_mut().filter(|served| served.generation != 0) {
+            served.now.clone_from(&served.good);
+            served.generation = 0;
+            self.causes += 1;
+        }
+    }
+
+    pub(crate) fn refuse(status: u16) -> Answer {
+        let head = Head { status, content_length: Some(5), ..Head::default() };
+        Answer { head, body: b"error".to_vec(), end: End::Whole, generation: 0, pause: 1 }
+    }
+
+    /// Answers with the faults that the weather brings. None: no such file.
+    pub(crate) fn answer(
+        &mut self,
+        (package, file): (u64, usize),
+        range: ByteRange,
+        if_range: Option<&str>,
+        weather: &Weather,
+        rng: &mut Rng,
+    ) -> Option<Answer> {
+        if rng.per_mille(weather.status) {
+            const STATUS: [u16; 7] = [401, 403, 404, 410, 416, 500, 503];
+            return STATUS.get(rng.next() as usize % STATUS.len()).map(|status| Self::refuse(*status));
+        }
+        let served = self.files.get_mut(&(package, file))?;
+        if rng.per_mille(weather.replaced) {
+            self.replaced += 1;
+            self.causes += 1;
+            served.generation = self.replaced;
+            let longer = rng.between(0, 1) as usize * 7;
+            let other: Vec<u8> = served.good.iter().map(|byte| byte ^ 0x55).collect();
+            served.now = [other.as_slice(), &[0; 7][..longer]].concat();
+        }
+        let generation = served.generation;
+        let etag = format!("\"{package}-{file}-{generation}\"");
+        let total = served.now.len() as u64;
+        let ignored = rng.per_mille(weather.whole);
+        self.causes += u32::from(ignored);
+        let whole = ignored || if_range.is_some_and(|tag| tag != etag) || range.start >= total;
+        let sent = if whole {
+            ByteRange { start: 0, end: total }
+        } else {
+            ByteRange { start: range.start, end: range.end.min(total) }
+        };
+        let mut body = served.now.get(sent.start as usize..sent.end as usize)?.to_vec();
+        let content_range = (!whole).then(|| ContentRange { range: sent, total: Some(total) }.write());
+        let head = Head {
+            status: if whole { 200 } else { 206 },
+            content_length: Some(body.len() as u64),
+            content_range,
+            etag: Some(etag),
+        };
+        let place = rng.next() as usize % body.len().max(1);
+        if rng.per_mille(weather.flips)
+            && let Some(byte) = body.get_mut(place)
+        {
+            *byte ^= 0x80;
+            self.causes += 1;
+        }
+        let end = if rng.per_mille(weather.breaks) {
+            body.truncate(place);
+            End::Broken
+        } else if rng.per_mille(weather.stalls) {
+            body.truncate(place);
+            End::Never
+        } else {
+            End::Whole
+        };
+        if rng.per_mille(weather.short) {
+            body.truncate(place);
+        } else if end == End::Whole && rng.per_mille(weather.long) {
+            body.extend_from_slice(b"and more");
+        }
+        let pause = if rng.per_mille(weather.slow) { rng.between(500, 20_000) } else { 5 };
+        self.sent += body.len() as u64;
+        Some(Answer { head, body, end, generation, pause })
+    }
+}

@@ -1,0 +1,149 @@
+//! Watches one device: every promise that can be checked from what its doer does.
+
+use std::collections::{HashSet, VecDeque};
+
+use otaru_core::{Event, Record};
+use otaru_wire::{Module, Report, Step};
+
+use crate::violation::Violation;
+
+/// Requests in a minute that bring no new byte. Backing off from one second allows seven; fresh links, a second
+/// Task and a reconnect come on top.
+const MOST_FRUITLESS: usize = 30;
+const MINUTE_MS: u64 = 60_000;
+
+/// What one device did.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    /// The first promise that did not hold.
+    pub(crate) violation: Option<Violation>,
+    /// Bytes of each file that the saved Record covers.
+    covered: Vec<u64>,
+    /// Modules whose prepared slot the decider proved.
+    pub(crate) proven: HashSet<Module>,
+    /// A healthy answer was given in this start.
+    pub(crate) healthy: bool,
+    /// Requests since the last stored byte, within the last minute.
+    fruitless: VecDeque<u64>,
+    refused: HashSet<String>,
+    versions: (u32, u32),
+    last_percent_at: Option<u64>,
+    /// Generation of the server's file that the bytes of each file are from.
+    generations: Vec<Option<u64>>,
+    /// Why the device may start over: faults of the flash so far.
+    pub(crate) causes: u32,
+    /// Bytes stored.
+    pub(crate) stored: u64,
+}
+
+impl Watch {
+    pub(crate) fn broken(&mut self, violation: Violation) {
+        self.violation.get_or_insert(violation);
+    }
+
+    /// A new start.
+    pub(crate) fn booted(&mut self) {
+        self.healthy = false;
+        self.refused.clear();
+        self.fruitless.clear();
+        self.versions = (0, 0);
+        self.last_percent_at = None;
+    }
+
+    pub(crate) fn connected(&mut self, modules: u32) {
+        self.versions.1 += modules;
+        self.fruitless.clear();
+    }
+
+    pub(crate) fn reported(&mut self, report: &Report, interval_ms: u64, now: u64) {
+        match report {
+            Report::Version { .. } => self.versions.0 += 1,
+            Report::Query { .. } => self.request(now),
+            Report::Progress { step: Step::Percent(1..=99), .. } => {
+                if let Some(last) = self.last_percent_at.filter(|last| now - last < interval_ms) {
+                    self.broken(Violation::ReportsTooClose(now - last));
+                }
+                self.last_percent_at = Some(now);
+            }
+            Report::Progress { .. } => {}
+        }
+    }
+
+    /// All outputs are done: reports of a version must have had reasons.
+    pub(crate) fn drained(&mut self) {
+        let (made, reasons) = self.versions;
+        if made > reasons {
+            self.broken(Violation::VersionRepeated(made, reasons));
+        }
+    }
+
+    pub(crate) fn request(&mut self, now: u64) {
+        while self.fruitless.front().is_some_and(|at| at + MINUTE_MS < now) {
+            self.fruitless.pop_front();
+        }
+        self.fruitless.push_back(now);
+        if self.fruitless.len() > MOST_FRUITLESS {
+            self.broken(Violation::Storm(self.fruitless.len()));
+        }
+    }
+
+    pub(crate) fn fetches(&mut self, url: &str, file: usize, start: u64, now: u64) {
+        self.request(now);
+        if self.covered.get(file).is_some_and(|covered| start < *covered) {
+            self.broken(Violation::FetchedTwice { file, byte: start });
+        }
+        if self.refused.contains(url) {
+            self.broken(Violation::RefusedLink(url.into()));
+        }
+    }
+
+    pub(crate) fn refused(&mut self, url: &str) {
+        self.refused.insert(url.into());
+    }
+
+    pub(crate) fn stored(&mut self, file: usize, offset: u64, len: u64, generation: u64) {
+        self.fruitless.clear();
+        self.stored += len;
+        if self.generations.len() <= file {
+            self.generations.resize(file + 1, None);
+        }
+        let Some(before) = self.generations.get_mut(file) else { return };
+        if offset > 0 && before.is_some_and(|before| before != generation) {
+            self.broken(Violation::MixedFiles(offset));
+        } else {
+            *before = Some(generation);
+        }
+    }
+
+    /// A Record is safe from now on. It never takes back what an earlier one covered: only an event does.
+    pub(crate) fn saved(&mut self, record: &Record) {
+        let stored = record.stored();
+        self.covered.resize(self.covered.len().max(stored.len()), 0);
+        for (covered, stored) in self.covered.iter_mut().zip(stored) {
+            *covered = stored.max(*covered);
+        }
+    }
+
+    /// From some events on the bytes that a Record covered are given up. `causes` counts what may have spoiled them.
+    pub(crate) fn event(&mut self, event: &Event, causes: u32) {
+        match event {
+            Event::Updated { .. } => {
+                self.versions.1 += 1;
+                self.covered.clear();
+            }
+            Event::StartedOver { reason } => {
+                if self.causes + causes == 0 {
+                    self.broken(Violation::StartedOver(reason.clone()));
+                }
+                self.covered.clear();
+                self.last_percent_at = None;
+            }
+            Event::Dropped { .. } | Event::Failed { .. } | Event::FellBack { .. } => {
+                self.covered.clear();
+                self.generations.clear();
+                self.last_percent_at = None;
+            }
+            _ => {}
+        }
+    }
+}

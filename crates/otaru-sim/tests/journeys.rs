@@ -1,0 +1,85 @@
+//! Journeys at random, power cuts everywhere, and faults that must be found.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::mem::discriminant;
+
+use otaru_sim::{Form, Outcome, Planted, Violation, cut_at, cut_everywhere, random};
+
+#[test]
+fn fifty_seeds_of_every_form_keep_every_promise() {
+    for form in Form::ALL {
+        let mut total = Outcome::default();
+        for seed in 1..=50 {
+            total += random(form, seed, None).unwrap_or_else(|broken| {
+                panic!("{broken}\nagain: cargo xtask journeys --seed {seed} --form {form}")
+            });
+        }
+        println!("{form}: {total:?}");
+        assert!(total.cuts > 20, "{form}: only {} power cuts, the weather is too fair", total.cuts);
+    }
+}
+
+#[test]
+fn a_seed_is_a_journey() {
+    for form in Form::ALL {
+        assert_eq!(random(form, 4711, None), random(form, 4711, None));
+    }
+}
+
+#[test]
+fn a_cut_at_every_step_and_a_second_one_in_the_recovery_end_on_the_new_version() {
+    for form in Form::ALL {
+        let total =
+            cut_everywhere(form, 1, 300).unwrap_or_else(|(cuts, broken)| panic!("{form} {cuts:?}: {broken}"));
+        println!("{form}: {} power cuts", total.cuts);
+        assert!(total.cuts > 650, "{form}: only {} power cuts", total.cuts);
+    }
+}
+
+/// What a planted fault breaks first on some journey, and after how many.
+fn hunt(planted: Planted) -> Option<(Violation, u64)> {
+    let mut journeys = 0;
+    for seed in 1..=60 {
+        for form in Form::ALL {
+            journeys += 1;
+            let clear = cut_at(form, seed, &[seed * 2], Some(planted));
+            let found = clear.and_then(|_| random(form, seed, Some(planted)));
+            if let Err(broken) = found {
+                return Some((broken.violation, journeys));
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn every_planted_fault_is_found() {
+    for planted in Planted::ALL {
+        let found = hunt(planted);
+        println!("{planted:?}: {found:?}");
+        assert!(found.is_some(), "{planted:?} was not found");
+    }
+}
+
+#[test]
+fn planted_faults_break_the_promises_that_speak_of_them() {
+    let text = String::new;
+    for (planted, violation) in [
+        (Planted::SkipSync, Violation::RecordAhead(0)),
+        (Planted::ConfirmEarly, Violation::ConfirmedUnproven(text())),
+        (Planted::MarkerEarly, Violation::Unverified(text())),
+        (Planted::ActivateUnread, Violation::Unverified(text())),
+        (Planted::ReadFromCache, Violation::Unverified(text())),
+        (Planted::SlotNotEmptied, Violation::Unverified(text())),
+        (Planted::OneRecordCopy, Violation::FetchedTwice { file: 0, byte: 0 }),
+        (Planted::NoEtag, Violation::MixedFiles(0)),
+        (Planted::StaleLink, Violation::RefusedLink(text())),
+        (Planted::VersionTwice, Violation::VersionRepeated(0, 0)),
+        (Planted::Storm, Violation::Storm(0)),
+        (Planted::WrongOffset, Violation::RecordAhead(0)),
+        (Planted::NoTimer, Violation::NoEnd(text())),
+    ] {
+        let (found, _) = hunt(planted).unwrap();
+        assert_eq!(discriminant(&found), discriminant(&violation), "{planted:?}: {found}");
+    }
+}
