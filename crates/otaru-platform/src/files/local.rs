@@ -14,7 +14,9 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
 
 use super::{
-    ByteStream, FileId, Files, OpenError, OpenFile, PutError, Stored, aside::Aside, block::LocalFile,
+    ByteStream, FileId, Files, OpenError, OpenFile, PutError, Stored,
+    aside::Aside,
+    block::{Downloads, LocalFile},
     opened::Opened,
 };
 
@@ -31,6 +33,7 @@ pub struct LocalFiles {
     max_bytes: u64,
     uploads: Arc<AtomicU64>,
     opened: Arc<Opened>,
+    downloads: Downloads,
     create: fn(&Path) -> io::Result<File>,
 }
 
@@ -49,7 +52,14 @@ impl LocalFiles {
             }
         }
         let create = |path: &Path| File::options().write(true).create_new(true).open(path);
-        Ok(Self { folder: folder.into(), max_bytes, uploads: Arc::default(), opened: Arc::default(), create })
+        Ok(Self {
+            folder: folder.into(),
+            max_bytes,
+            uploads: Arc::default(),
+            opened: Arc::default(),
+            downloads: Downloads::default(),
+            create,
+        })
     }
 
     async fn take(&self, size: u64, mut body: ByteStream<'_>) -> Result<Stored, PutError> {
@@ -117,7 +127,8 @@ impl Files for LocalFiles {
                 return Ok(Box::new(file) as Box<dyn OpenFile>);
             }
             let path = self.folder.join(id.to_string());
-            match blocking(move || LocalFile::new(File::open(path)?)).await {
+            let downloads = self.downloads.clone();
+            match blocking(move || LocalFile::new(File::open(path)?, downloads)).await {
                 Ok(file) => {
                     self.opened.keep(id, file.clone());
                     Ok(Box::new(file))

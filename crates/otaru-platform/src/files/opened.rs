@@ -41,7 +41,7 @@ impl Opened {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::block::Downloads, *};
 
     fn id(n: usize) -> FileId {
         FileId([u8::try_from(n).unwrap(); 32])
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn the_file_used_longest_ago_gives_way() {
-        let file = || LocalFile::new(tempfile::tempfile().unwrap()).unwrap();
+        let file = || LocalFile::new(tempfile::tempfile().unwrap(), Downloads::default()).unwrap();
         let opened = Opened::default();
         (0..MAX_OPEN).for_each(|n| opened.keep(id(n), file()));
         assert!(opened.find(id(0)).is_some()); // used again
