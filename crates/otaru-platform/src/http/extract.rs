@@ -12,8 +12,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::error::ApiError;
 use crate::store::{MAX_PAGE, Page};
 
-/// The longest JSON body, in bytes.
-const MAX_JSON_BYTES: usize = 1 << 20;
+/// The longest JSON body, in bytes: room for a campaign over the longest list of the longest names.
+const MAX_JSON_BYTES: usize = 8 << 20;
 
 /// How long a JSON body may take.
 const JSON_TIME: Duration = Duration::from_secs(30);
@@ -21,7 +21,7 @@ const JSON_TIME: Duration = Duration::from_secs(30);
 /// The page length unless `limit` says otherwise.
 const DEFAULT_PAGE: u32 = 100;
 
-/// A JSON body of at most 1 MiB. Its media type is not looked at: what counts is whether it can be read.
+/// A JSON body of at most 8 MiB. Its media type is not looked at: what counts is whether it can be read.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {

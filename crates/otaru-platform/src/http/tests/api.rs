@@ -146,12 +146,22 @@ async fn bodies_that_cannot_be_read_are_refused_with_what_is_wrong() {
         assert!(answer.1["error"]["message"].as_str().unwrap().contains(hint), "{body}: {}", answer.1);
         Operators::refused(answer, (400, "bad_json"));
     }
-    let long = format!(r#"{{"product_key":"{}"}}"#, "a".repeat(1 << 20));
+    let long = format!(r#"{{"product_key":"{}"}}"#, "a".repeat(8 << 20));
     Operators::refused(operators.call(Method::POST, "/products", long).await, (413, "too_large"));
     Operators::refused(operators.get("/products?limit=x").await, (400, "bad_query"));
     Operators::refused(operators.get("/products?offset=1").await, (400, "bad_query"));
     Operators::refused(operators.get("/campaigns/one").await, (400, "bad_path"));
     assert_eq!(operators.get("/products").await.1["products"], json!([]), "nothing was made");
+}
+
+#[tokio::test]
+async fn a_campaign_over_the_longest_list_of_the_longest_names_can_be_sent() {
+    let operators = Operators::new().await;
+    let names: Vec<String> = (0..otaru_fleet::NewCampaign::MAX_LISTED).map(|n| format!("{n:064}")).collect();
+    let answer = operators.post("/campaigns", json!({"package_id": 1, "devices": names})).await;
+    Operators::refused(answer, (404, "not_found")); // the package is what is missing
+    let answer = operators.post("/campaigns", json!({"package_id": 1, "devices": [["x"]]})).await;
+    Operators::refused(answer, (400, "bad_json"));
 }
 
 #[tokio::test]
