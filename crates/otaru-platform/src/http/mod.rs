@@ -11,6 +11,7 @@ pub mod shapes;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
 pub(crate) use health::recorder;
 pub(crate) use router::{Parts, router};

@@ -18,7 +18,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::stall::Stalling;
+use super::{stall::Stalling, unfinished::Unfinished};
 
 /// What one client, or all together, can hold.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ pub(crate) async fn serve(
             accepted = accept(&listener, &permits) => accepted,
             Some(_) = connections.join_next() => continue,
         };
-        let io = TokioIo::new(Stalling::new(stream, limits.stall_time));
+        let io = TokioIo::new(Unfinished::new(Stalling::new(stream, limits.stall_time)));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .title_case_headers(true)
