@@ -224,6 +224,24 @@ impl Updater {
                 }
             },
             Ok(Downlink::NoTask) => Some(Cue::NoTask),
+            Ok(Downlink::Block(_)) => {
+                ignore(&mut self.cx, "a block of a file came, which nothing asked for".to_string());
+                None
+            }
+            Ok(Downlink::Config { config, .. }) => {
+                ignore(
+                    &mut self.cx,
+                    alloc::format!("this device takes no configuration, so {} was not", config.id),
+                );
+                None
+            }
+            Ok(Downlink::NoConfig(_)) => {
+                ignore(
+                    &mut self.cx,
+                    "an answer about a configuration came, which nothing asked for".to_string(),
+                );
+                None
+            }
             Ok(Downlink::Foreign) => None,
             Err(error) => {
                 ignore(&mut self.cx, error.to_string());

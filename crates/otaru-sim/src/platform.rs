@@ -157,6 +157,9 @@ impl Platform {
                     Err(error) => self.misunderstood(error.to_string()),
                 }
             }
+            other @ (Report::Block(_) | Report::ConfigQuery | Report::ConfigTaken { .. }) => {
+                self.misunderstood(format!("{other:?}, which nothing here offers"))
+            }
         }
     }
 

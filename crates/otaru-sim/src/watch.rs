@@ -58,14 +58,14 @@ impl Watch {
     pub(crate) fn reported(&mut self, report: &Report, interval_ms: u64, now: u64) {
         match report {
             Report::Version { .. } => self.versions.0 += 1,
-            Report::Query { .. } => self.request(now),
+            Report::Query { .. } | Report::Block(_) | Report::ConfigQuery => self.request(now),
             Report::Progress { step: Step::Percent(1..=99), .. } => {
                 if let Some(last) = self.last_percent_at.filter(|last| now - last < interval_ms) {
                     self.broken(Violation::ReportsTooClose(now - last));
                 }
                 self.last_percent_at = Some(now);
             }
-            Report::Progress { .. } => {}
+            Report::Progress { .. } | Report::ConfigTaken { .. } => {}
         }
     }
 

@@ -32,6 +32,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod block;
+mod config;
 pub mod dialect;
 mod digest;
 pub mod http_range;
@@ -41,6 +43,8 @@ mod notice;
 mod report;
 mod time;
 
+pub use block::{Block, BlockError, BlockRequest, MAX_BLOCK_BYTES};
+pub use config::{Config, NoConfig};
 pub use digest::{Digest, DigestError, DigestMethod, Hasher, HasherStateError};
 pub use http_range::ByteRange;
 pub use ids::{DeviceId, DeviceName, IdError, MessageId, Module, ProductKey, Version};

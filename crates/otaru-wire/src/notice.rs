@@ -141,6 +141,16 @@ pub enum NoticeError {
         /// The key.
         key: &'static str,
     },
+    /// A text is empty or too long.
+    #[error("the {what} has {len} bytes; 1 to {max} are allowed")]
+    Text {
+        /// `configuration id` or `getType`.
+        what: &'static str,
+        /// Its length in bytes.
+        len: usize,
+        /// The longest length, in bytes.
+        max: usize,
+    },
     /// The whole message is too long.
     #[error("the notice has {len} bytes; at most {max} can be sent")]
     TooLong {

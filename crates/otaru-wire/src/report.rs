@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Module, Version};
+use crate::{BlockRequest, MessageId, Module, Version};
 
 /// A device's word to its platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,17 @@ pub enum Report {
     Query {
         /// The part of the device.
         module: Module,
+    },
+    /// Asks for a part of a file over MQTT.
+    Block(BlockRequest),
+    /// Asks whether there is a Config.
+    ConfigQuery,
+    /// A Config that was pushed is taken or refused.
+    ConfigTaken {
+        /// The number of the push.
+        push: MessageId,
+        /// 200 if it is taken; v3's SDK refuses with 400 (aliyun-iotkit-v3 §2.4).
+        code: u16,
     },
 }
 

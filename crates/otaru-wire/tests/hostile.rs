@@ -26,7 +26,16 @@ fn read_everywhere(payload: &[u8]) -> usize {
                     assert_eq!(Step::from_code(step.code().into()), Some(step));
                 }
             }
-            if let Ok(Downlink::Notice(notice)) = device.read_message(&me(), &topic, payload) {
+            let heard = device.read_message(&me(), &topic, payload);
+            if let Ok(Downlink::Config { config, .. }) = &heard {
+                taken += 1;
+                assert_eq!(config.check(), Ok(()));
+            }
+            if let Ok(Downlink::Block(block)) = &heard {
+                taken += 1;
+                assert_eq!(block.check(), Ok(()));
+            }
+            if let Ok(Downlink::Notice(notice)) = heard {
                 taken += 1;
                 assert_eq!(notice.check(), Ok(()));
                 // It may be refused for stock SDKs; what is written must say the same.
@@ -107,12 +116,15 @@ fn any_json() -> impl Strategy<Value = String> {
     })
 }
 
-const SAMPLES: [&str; 5] = [
+const SAMPLES: [&str; 8] = [
     r#"{"id":1, "params":{"version":"1.0.0","module":"mcu"}}"#,
     r#"{"id":5, "params":{"step":"-3","desc":"","module":"mcu"}}"#,
     r#"{"id":"123","version":"1.0","params":{"module":"mcu"},"method":"thing.ota.firmware.get"}"#,
     r#"{"code":"1000","data":{"size":9,"sign":"25f9e794323b453885f5181f1b624d0b","version":"2.0.0","signMethod":"Md5","url":"https://files.example/fw/a.bin?t=1","md5":"25f9e794323b453885f5181f1b624d0b","extData":{"a":"b"}},"id":1700000000000,"message":"success"}"#,
     r#"{"code":"1000","data":{"version":"2.0.0","signMethod":"Md5","files":[{"fileSize":9,"fileName":"a","fileUrl":"https://x/a","fileSign":"25f9e794323b453885f5181f1b624d0b"},{"fileSize":9,"fileName":"b","fileUrl":"https://x/b","fileSign":"25f9e794323b453885f5181f1b624d0b"}]},"id":1}"#,
+    r#"{"id":"1","version":"1.0","params":{"fileToken":"default","fileInfo":{"streamId":4101,"fileId":1,},"fileBlock":{"size":5120,"offset":0}}}"#,
+    r#"{"id":"77","version":"1.0","params":{"configId":"cfg-7","configSize":9,"sign":"25f9e794323b453885f5181f1b624d0b","signMethod":"Md5","url":"https://files.example/cfg/7?t=1","getType":"file"},"method":"thing.config.push"}"#,
+    r#""id":72,"code":"400","data":{}"#,
 ];
 
 proptest! {

@@ -85,7 +85,8 @@ impl Handler for Ear<'_> {
                 let id: &MessageId = &uplink.id;
                 self.answers.push(aliyun::Platform.write_answer(&self.device, id, notice.as_ref()).unwrap());
             }
-            Report::Progress { .. } => {}
+            Report::Progress { .. } | Report::Block(_) | Report::ConfigQuery | Report::ConfigTaken { .. } => {
+            }
         }
         Taken::Accepted
     }

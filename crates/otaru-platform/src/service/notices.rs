@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use otaru_fleet::{CampaignId, Package, PackageId, Task, TaskId, TaskState, Transition};
-use otaru_wire::{DeviceId, File, MessageId, Notice, Source, mqtt::Message};
+use otaru_wire::{BlockRequest, DeviceId, File, MessageId, NoConfig, Notice, Source, mqtt::Message};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, error};
 
@@ -85,6 +85,32 @@ impl Service {
             Ok(message) => {
                 self.inner.parts.outbox.deliver(device, message);
             }
+            Err(error) => error!(%device, %error, "{device} cannot be answered: {error}"),
+        }
+        Ok(())
+    }
+
+    /// Tells a device that asked for a part of a file over MQTT that files come by link.
+    pub(super) async fn refuse_block(
+        &self,
+        device: &DeviceId,
+        id: &MessageId,
+        request: &BlockRequest,
+    ) -> Result<(), StoreError> {
+        let half = self.half_of(device).await?;
+        if let Some(message) = half.write_block_refusal(device, id, request, "files come by link only") {
+            self.inner.parts.outbox.deliver(device, message);
+        }
+        Ok(())
+    }
+
+    /// Tells a device that asked for a configuration that there is none.
+    pub(super) async fn answer_no_config(&self, device: &DeviceId, id: &MessageId) -> Result<(), StoreError> {
+        match self.half_of(device).await?.write_config_answer(device, id, Err(NoConfig::Absent)) {
+            Ok(Some(message)) => {
+                self.inner.parts.outbox.deliver(device, message);
+            }
+            Ok(None) => {}
             Err(error) => error!(%device, %error, "{device} cannot be answered: {error}"),
         }
         Ok(())

@@ -58,6 +58,12 @@ impl Service {
                 self.progress_reported(device, module, *step, description).await
             }
             Report::Query { module } => self.asked(device, id, module).await,
+            Report::Block(request) => self.refuse_block(device, id, request).await,
+            Report::ConfigQuery => self.answer_no_config(device, id).await,
+            Report::ConfigTaken { code, .. } => {
+                debug!(%device, code, "{device} answers a configuration that was never sent");
+                Ok(())
+            }
         }
     }
 
@@ -156,6 +162,9 @@ const fn kind(report: &Report) -> &'static str {
         Report::Version { .. } => "version",
         Report::Progress { .. } => "progress",
         Report::Query { .. } => "query",
+        Report::Block(_) => "block",
+        Report::ConfigQuery => "config_query",
+        Report::ConfigTaken { .. } => "config_taken",
     }
 }
 

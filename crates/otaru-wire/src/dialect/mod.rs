@@ -6,7 +6,10 @@ pub mod aliyun;
 
 use alloc::{string::String, vec::Vec};
 
-use crate::{DeviceId, IdError, MessageId, Notice, NoticeError, Report, mqtt::Message};
+use crate::{
+    Block, BlockError, BlockRequest, Config, DeviceId, IdError, MessageId, NoConfig, Notice, NoticeError,
+    Report, mqtt::Message,
+};
 
 /// The platform halves of every dialect, in the order in which a login is tried.
 pub const PLATFORM_HALVES: &[&dyn PlatformHalf] = &[&aliyun::Platform];
@@ -95,6 +98,17 @@ pub enum Downlink {
     Notice(Notice),
     /// The answer to a query: nothing to do.
     NoTask,
+    /// A part of a file that was asked for.
+    Block(Block),
+    /// There is a Config.
+    Config {
+        /// Which, and where.
+        config: Config,
+        /// The number to answer to if it was pushed; none if it was asked for.
+        push: Option<MessageId>,
+    },
+    /// The answer to a query for a Config: there is none.
+    NoConfig(NoConfig),
     /// A topic this dialect does not know, or another device's.
     Foreign,
 }
@@ -145,6 +159,59 @@ pub trait PlatformHalf: Sync {
         id: &MessageId,
         notice: Option<&Notice>,
     ) -> Result<Message, NoticeError>;
+
+    /// A part of a file, as the answer to the [`Report::Block`] with number `id`. None if this dialect has no files
+    /// over MQTT.
+    ///
+    /// # Errors
+    /// [`BlockError`] if the block is empty, too long or reaches past its file.
+    fn write_block(
+        &self,
+        _device: &DeviceId,
+        _id: &MessageId,
+        _block: &Block,
+    ) -> Result<Option<Message>, BlockError> {
+        Ok(None)
+    }
+
+    /// The answer to a [`Report::Block`] that cannot be fulfilled; `reason` is for people. None if this dialect has no
+    /// files over MQTT.
+    fn write_block_refusal(
+        &self,
+        _device: &DeviceId,
+        _id: &MessageId,
+        _request: &BlockRequest,
+        _reason: &str,
+    ) -> Option<Message> {
+        None
+    }
+
+    /// A Config, pushed. `now_ms` numbers the message, as in [`PlatformHalf::write_notice`]. None if this dialect has
+    /// no remote configuration.
+    ///
+    /// # Errors
+    /// [`NoticeError`] if no device may be sent such a Config.
+    fn write_config(
+        &self,
+        _device: &DeviceId,
+        _now_ms: u64,
+        _config: &Config,
+    ) -> Result<Option<Message>, NoticeError> {
+        Ok(None)
+    }
+
+    /// The answer to the [`Report::ConfigQuery`] with number `id`. None if this dialect has no remote configuration.
+    ///
+    /// # Errors
+    /// [`NoticeError`] if no device may be sent such a Config.
+    fn write_config_answer(
+        &self,
+        _device: &DeviceId,
+        _id: &MessageId,
+        _answer: Result<&Config, NoConfig>,
+    ) -> Result<Option<Message>, NoticeError> {
+        Ok(None)
+    }
 }
 
 /// A device's message, understood.
@@ -215,6 +282,9 @@ pub enum ReadError {
     /// A digest in it is malformed or its method unknown.
     #[error(transparent)]
     Digest(#[from] crate::DigestError),
+    /// A block that cannot be used.
+    #[error(transparent)]
+    Block(#[from] BlockError),
     /// It breaks a rule that every dialect has.
     #[error(transparent)]
     Notice(#[from] NoticeError),

@@ -110,6 +110,7 @@ impl Platform {
                 let answer = aliyun::Platform.write_answer(&device(), &uplink.id, notice.as_ref()).unwrap();
                 vec![input(answer)]
             }
+            Report::Block(_) | Report::ConfigQuery | Report::ConfigTaken { .. } => Vec::new(),
         }
     }
 

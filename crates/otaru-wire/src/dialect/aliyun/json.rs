@@ -3,6 +3,7 @@
 use alloc::{
     format,
     string::{String, ToString},
+    vec::Vec,
 };
 use core::{fmt, marker::PhantomData};
 
@@ -38,6 +39,37 @@ pub(super) fn read<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, ReadE
         Ok(Object(message)) => Ok(message),
         Err(error) => Err(malformed(&error.to_string())),
     }
+}
+
+/// Reads a payload that stock SDKs write without knowing JSON: a comma may stand before a closing brace
+/// (aliyun-link-sdk-v4 §3.1), and the outer braces may be missing (aliyun-iotkit-v3 §2.4).
+pub(super) fn read_loosely<T: for<'a> Deserialize<'a>>(payload: &[u8]) -> Result<T, ReadError> {
+    if payload.len() > MAX_PAYLOAD_BYTES {
+        return Err(ReadError::TooLong { len: payload.len(), max: MAX_PAYLOAD_BYTES });
+    }
+    let payload = payload.trim_ascii();
+    let bare = payload.first() == Some(&b'"');
+    let mut whole = Vec::with_capacity(payload.len() + 2);
+    whole.extend(bare.then_some(b'{'));
+    let (mut in_text, mut escaped) = (false, false);
+    for (at, byte) in payload.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' if !in_text => {
+                let rest = payload.get(at + 1..).unwrap_or_default();
+                // Only blanks may lie between; each blank is looked at once for each comma before it, so stop early.
+                if matches!(rest.iter().take(8).find(|byte| !byte.is_ascii_whitespace()), Some(b'}' | b']')) {
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        whole.push(*byte);
+    }
+    whole.extend(bare.then_some(b'}'));
+    read(&whole)
 }
 
 /// A parse error that quotes no more of a stranger's text than is useful.

@@ -3,6 +3,8 @@
 //! One file a message, both directions in it. What is written is exact to the byte, because stock SDKs search texts
 //! instead of parsing JSON; what is read is taken in every spelling that a known SDK, platform or document has.
 
+mod block;
+mod config;
 mod json;
 mod login;
 mod notice;
@@ -24,12 +26,32 @@ use super::{
     Credentials, DeviceHalf, Downlink, Login, LoginError, PlatformHalf, ReadError, Transport, Uplink,
 };
 use crate::{
-    DeviceId, MessageId, Notice, NoticeError, Report, Step,
+    Block, BlockError, BlockRequest, Config, DeviceId, MessageId, NoConfig, Notice, NoticeError, Report,
+    Step,
     mqtt::{Message, Qos},
 };
 
 /// The dialect's name, of both halves.
 const NAME: &str = "aliyun";
+
+/// What a device may publish on.
+const UP: [Topic; 6] = [
+    Topic::Inform,
+    Topic::Progress,
+    Topic::FirmwareGet,
+    Topic::ConfigGet,
+    Topic::ConfigPushReply,
+    Topic::FileDownload,
+];
+
+/// What a device may subscribe to, and does.
+const DOWN: [Topic; 5] = [
+    Topic::Upgrade,
+    Topic::FirmwareGetReply,
+    Topic::ConfigGetReply,
+    Topic::ConfigPush,
+    Topic::FileDownloadReply,
+];
 
 /// The device's half.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +73,7 @@ impl DeviceHalf for Device {
     /// The vendor's platform delivers without a SUBSCRIBE and takes one too; other brokers need it
     /// (aliyun-link-sdk-v4 §2.1).
     fn subscriptions(&self, device: &DeviceId) -> Vec<String> {
-        [Topic::Upgrade, Topic::FirmwareGetReply].map(|topic| topic.of(device)).into()
+        DOWN.map(|topic| topic.of(device)).into()
     }
 
     /// Version reports and failures bear QoS 1, because a Task ends by them; percentages and queries bear QoS 0.
@@ -70,15 +92,24 @@ impl DeviceHalf for Device {
                 (Topic::Progress, progress::write(id, module, *step, description), qos)
             }
             Report::Query { module } => (Topic::FirmwareGet, query::write(id, module), Qos::AtMostOnce),
+            Report::Block(request) => {
+                (Topic::FileDownload, block::write_request(id, request), Qos::AtMostOnce)
+            }
+            Report::ConfigQuery => (Topic::ConfigGet, config::write_query(id), Qos::AtMostOnce),
+            Report::ConfigTaken { push, code } => {
+                (Topic::ConfigPushReply, config::write_taken(push, *code), Qos::AtMostOnce)
+            }
         };
         Message { topic: topic.of(device), payload: payload.into_bytes(), qos }
     }
 
     fn read_message(&self, device: &DeviceId, topic: &str, payload: &[u8]) -> Result<Downlink, ReadError> {
-        match Topic::parse(topic) {
-            Some(place) if !place.is_of(device) => Ok(Downlink::Foreign),
-            Some(place) if place.topic == Topic::Upgrade => notice::read_push(payload),
-            Some(place) if place.topic == Topic::FirmwareGetReply => notice::read_answer(payload),
+        match Topic::parse(topic).filter(|place| place.is_of(device)).map(|place| place.topic) {
+            Some(Topic::Upgrade) => notice::read_push(payload),
+            Some(Topic::FirmwareGetReply) => notice::read_answer(payload),
+            Some(Topic::ConfigPush) => config::read_push(payload),
+            Some(Topic::ConfigGetReply) => config::read_answer(payload),
+            Some(Topic::FileDownloadReply) => block::read_reply(payload),
             _ => Ok(Downlink::Foreign),
         }
     }
@@ -98,15 +129,11 @@ impl PlatformHalf for Platform {
     }
 
     fn may_publish(&self, device: &DeviceId, topic: &str) -> bool {
-        Topic::parse(topic).is_some_and(|place| {
-            place.is_of(device) && matches!(place.topic, Topic::Inform | Topic::Progress | Topic::FirmwareGet)
-        })
+        Topic::parse(topic).is_some_and(|place| place.is_of(device) && UP.contains(&place.topic))
     }
 
     fn may_subscribe(&self, device: &DeviceId, filter: &str) -> bool {
-        Topic::parse(filter).is_some_and(|place| {
-            place.is_of(device) && matches!(place.topic, Topic::Upgrade | Topic::FirmwareGetReply)
-        })
+        Topic::parse(filter).is_some_and(|place| place.is_of(device) && DOWN.contains(&place.topic))
     }
 
     fn read_report(&self, topic: &str, payload: &[u8]) -> Result<Uplink, ReadError> {
@@ -115,6 +142,9 @@ impl PlatformHalf for Platform {
             Topic::Inform => version::read(payload)?,
             Topic::Progress => progress::read(payload)?,
             Topic::FirmwareGet => query::read(payload)?,
+            Topic::ConfigGet => config::read_query(payload)?,
+            Topic::ConfigPushReply => config::read_taken(payload)?,
+            Topic::FileDownload => block::read_request(payload)?,
             _ => return Err(ReadError::UnknownTopic),
         };
         Ok(Uplink { device: place.device()?, id, report })
@@ -143,6 +173,52 @@ impl PlatformHalf for Platform {
             qos: Qos::AtMostOnce,
         })
     }
+
+    fn write_block(
+        &self,
+        device: &DeviceId,
+        id: &MessageId,
+        block: &Block,
+    ) -> Result<Option<Message>, BlockError> {
+        let payload = block::write_reply(id, block)?;
+        Ok(Some(down(Topic::FileDownloadReply, device, payload)))
+    }
+
+    fn write_block_refusal(
+        &self,
+        device: &DeviceId,
+        id: &MessageId,
+        request: &BlockRequest,
+        reason: &str,
+    ) -> Option<Message> {
+        let payload = block::write_refusal(id, request, reason);
+        Some(down(Topic::FileDownloadReply, device, payload))
+    }
+
+    fn write_config(
+        &self,
+        device: &DeviceId,
+        now_ms: u64,
+        config: &Config,
+    ) -> Result<Option<Message>, NoticeError> {
+        let payload = config::write_push(now_ms, config)?;
+        Ok(Some(down(Topic::ConfigPush, device, payload.into_bytes())))
+    }
+
+    fn write_config_answer(
+        &self,
+        device: &DeviceId,
+        id: &MessageId,
+        answer: Result<&Config, NoConfig>,
+    ) -> Result<Option<Message>, NoticeError> {
+        let payload = config::write_answer(id, answer)?;
+        Ok(Some(down(Topic::ConfigGetReply, device, payload.into_bytes())))
+    }
+}
+
+/// Everything the vendor's platform says bears QoS 0 (aliyun-link-sdk-v4 §2.1).
+fn down(topic: Topic, device: &DeviceId, payload: Vec<u8>) -> Message {
+    Message { topic: topic.of(device), payload, qos: Qos::AtMostOnce }
 }
 
 #[cfg(test)]
@@ -154,10 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn a_device_may_publish_its_three_reports_and_nothing_else() {
+    fn a_device_may_publish_its_reports_and_nothing_else() {
         let me = device("a1DemoPk001", "dev-one");
         for topic in Topic::ALL {
-            let allowed = matches!(topic, Topic::Inform | Topic::Progress | Topic::FirmwareGet);
+            let allowed = UP.contains(&topic);
             assert_eq!(Platform.may_publish(&me, &topic.of(&me)), allowed, "{topic:?}");
             assert!(!Platform.may_publish(&me, &topic.of(&device("a1DemoPk001", "dev-two"))), "{topic:?}");
             assert!(!Platform.may_publish(&me, &topic.of(&device("a1DemoPk002", "dev-one"))), "{topic:?}");
@@ -171,7 +247,7 @@ mod tests {
     fn a_device_may_subscribe_to_its_two_topics_and_to_no_wildcard() {
         let me = device("a1DemoPk001", "dev-one");
         for topic in Topic::ALL {
-            let allowed = matches!(topic, Topic::Upgrade | Topic::FirmwareGetReply);
+            let allowed = DOWN.contains(&topic);
             assert_eq!(Platform.may_subscribe(&me, &topic.of(&me)), allowed, "{topic:?}");
             assert!(!Platform.may_subscribe(&me, &topic.of(&device("a1DemoPk001", "dev-two"))), "{topic:?}");
         }
@@ -189,7 +265,9 @@ mod tests {
     fn a_message_of_another_device_or_topic_is_foreign_to_a_device() {
         let me = device("a1DemoPk001", "dev-one");
         let other = device("a1DemoPk001", "dev-two");
-        for topic in [Topic::Upgrade.of(&other), Topic::ConfigPush.of(&me), "/x".into()] {
+        for topic in
+            [Topic::Upgrade.of(&other), Topic::ConfigPush.of(&other), Topic::ConfigGet.of(&me), "/x".into()]
+        {
             assert_eq!(Device.read_message(&me, &topic, b"not even JSON"), Ok(Downlink::Foreign), "{topic}");
         }
         assert!(Device.read_message(&me, &Topic::Upgrade.of(&me), b"not even JSON").is_err());

@@ -264,7 +264,7 @@ fn stream(data: &Data<'_>) -> Result<Option<u64>, ReadError> {
 }
 
 /// `Md5` on the wire, `MD5` in newer documents, `Sha256` in older ones.
-fn method_of(name: &str) -> Result<DigestMethod, DigestError> {
+pub(super) fn method_of(name: &str) -> Result<DigestMethod, DigestError> {
     [("md5", DigestMethod::Md5), ("sha256", DigestMethod::Sha256)]
         .into_iter()
         .find_map(|(known, method)| name.eq_ignore_ascii_case(known).then_some(method))

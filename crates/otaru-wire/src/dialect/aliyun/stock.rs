@@ -2,7 +2,7 @@
 //! at any depth, unescapes nothing, and counts braces inside texts too; a notice that it would read otherwise than
 //! it was meant is refused before it is sent.
 
-use crate::{File, Notice, NoticeError, Source};
+use crate::{Config, File, Notice, NoticeError, Source};
 
 /// Every key of a notice's `data` that some generation of the SDK looks for beside those that are always written.
 const OPTIONAL_KEYS: [&str; 10] =
@@ -32,6 +32,25 @@ pub(super) fn check(notice: &Notice) -> Result<(), NoticeError> {
     if let Some(signature) = &notice.signature {
         let foreign = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='));
         refuse_character("signature", signature, foreign)?;
+    }
+    Ok(())
+}
+
+/// Checks a Config as [`check`] does a notice: texts that need no escapes, and none that is the name of a key.
+pub(super) fn check_config(config: &Config) -> Result<(), NoticeError> {
+    const KEYS: [&str; 6] = ["configId", "configSize", "sign", "signMethod", "url", "getType"];
+    if config.size > MAX_NUMBER {
+        return Err(NoticeError::FileTooLarge { index: 0, size: config.size, max: MAX_NUMBER });
+    }
+    let foreign = |c: char| !c.is_ascii_graphic() || matches!(c, '"' | '\\');
+    for (what, text) in
+        [("link", &config.url), ("configuration id", &config.id), ("getType", &config.get_type)]
+    {
+        refuse_character(what, text, foreign)?;
+        check_braces(what, text)?;
+        if let Some(key) = KEYS.into_iter().find(|key| key == text) {
+            return Err(NoticeError::Shadowed { key });
+        }
     }
     Ok(())
 }
