@@ -101,3 +101,21 @@ fn every_route_is_on_the_page() {
         );
     }
 }
+
+#[test]
+fn every_figure_is_on_the_operators_page() {
+    let page = include_str!("../../../docs/operate.md");
+    let sources = [
+        include_str!("../src/gateway/meters.rs"),
+        include_str!("../src/service/meters.rs"),
+        include_str!("../src/http/health.rs"),
+        include_str!("../src/http/download.rs"),
+    ];
+    let quoted = sources.into_iter().flat_map(|source| source.split('"').skip(1).step_by(2));
+    let figures: Vec<&str> = quoted.filter(|text| text.starts_with("otaru_")).collect();
+    assert!(figures.len() >= 18, "{figures:?}");
+    for figure in figures {
+        let named = page.contains(&format!("`{figure}`")) || page.contains(&format!("`{figure}{{"));
+        assert!(named, "{figure}");
+    }
+}

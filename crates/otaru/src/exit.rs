@@ -56,6 +56,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_code_is_on_the_operators_page() {
+        let page = include_str!("../../../docs/operate.md");
+        let codes = include_str!("exit.rs").lines().filter(|line| line.starts_with("pub(crate) const "));
+        let codes: Vec<&str> = codes.filter_map(|line| line.split(" = ").nth(1)).collect();
+        assert!(codes.len() >= 10, "{codes:?}");
+        for code in codes {
+            assert!(page.contains(&format!("\n| {} |", code.trim_end_matches(';'))), "{code}");
+        }
+    }
+
+    #[test]
     fn a_code_is_found_below_added_context() {
         let error =
             Err::<(), _>(Coded::new(NOT_FOUND, "no package 7")).context("creating a campaign").unwrap_err();
