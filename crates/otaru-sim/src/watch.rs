@@ -19,6 +19,8 @@ pub(crate) struct Watch {
     pub(crate) violation: Option<Violation>,
     /// Bytes of each file that the saved Record covers.
     covered: Vec<u64>,
+    /// A Record without a Task was saved, and the event that says why may still be on its way.
+    ending: bool,
     /// Modules whose prepared slot the decider proved.
     pub(crate) proven: HashSet<Module>,
     /// A healthy answer was given in this start.
@@ -43,6 +45,9 @@ impl Watch {
 
     /// A new start.
     pub(crate) fn booted(&mut self) {
+        if std::mem::take(&mut self.ending) {
+            self.covered.clear(); // the power went between the Record and the event
+        }
         self.healthy = false;
         self.refused.clear();
         self.fruitless.clear();
@@ -71,6 +76,7 @@ impl Watch {
 
     /// All outputs are done: reports of a version must have had reasons.
     pub(crate) fn drained(&mut self) {
+        self.ending = false;
         let (made, reasons) = self.versions;
         if made > reasons {
             self.broken(Violation::VersionRepeated(made, reasons));
@@ -118,6 +124,7 @@ impl Watch {
     /// A Record is safe from now on. It never takes back what an earlier one covered: only an event does.
     pub(crate) fn saved(&mut self, record: &Record) {
         let stored = record.stored();
+        self.ending = stored.is_empty();
         self.covered.resize(self.covered.len().max(stored.len()), 0);
         for (covered, stored) in self.covered.iter_mut().zip(stored) {
             *covered = stored.max(*covered);

@@ -19,6 +19,16 @@ fn fifty_seeds_of_every_form_keep_every_promise() {
     }
 }
 
+/// The power went after the Record was emptied and before the event that says why: nothing is fetched twice then.
+#[test]
+fn a_cut_between_the_emptied_record_and_its_event_is_no_lost_record() {
+    for (form, seed) in
+        [(Form::ModuleMd5, 62), (Form::ThreeFiles, 863), (Form::ThreeFiles, 586), (Form::Md5, 282)]
+    {
+        random(form, seed, None).unwrap_or_else(|broken| panic!("{form} {seed}: {broken}"));
+    }
+}
+
 #[test]
 fn a_seed_is_a_journey() {
     for form in Form::ALL {
