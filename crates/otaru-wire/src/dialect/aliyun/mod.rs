@@ -10,6 +10,7 @@ mod login;
 mod notice;
 mod progress;
 mod query;
+pub mod registration;
 #[cfg(test)]
 mod samples;
 mod sign;
