@@ -20,6 +20,14 @@ pub const DEFAULT_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 /// The length of a link's signature in bytes.
 const TAG_LEN: usize = 16;
 
+/// The longest path and query of a link, in bytes: v3 SDKs copy both into 256 bytes without a look at their length,
+/// early v4 SDKs refuse more (aliyun-iotkit-v3 §3.6, aliyun-link-sdk-v4 §4.1).
+pub const MAX_TARGET_BYTES: usize = 255;
+
+/// The longest path that links may begin with. With a product key of 20 bytes and a device name of 32, the vendor's
+/// longest, path and query stay within 200.
+const MAX_BASE_PATH: usize = 80;
+
 /// What a link allows: this device may fetch this file of this Task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -54,6 +62,11 @@ pub enum BaseUrlError {
     /// There is no host, or it is followed by something that is no port.
     #[error("public URL {0:?} must name a host, and a port from 1 to 65535 if it names one")]
     Host(String),
+    /// Links below it would be too long for old SDKs.
+    #[error(
+        "the path of public URL {0:?} has {1} bytes; at most {MAX_BASE_PATH} are allowed, for old SDKs have little room for links"
+    )]
+    Long(String, usize),
     /// It holds a query, a fragment, a blank or another character that links cannot begin with.
     #[error("public URL {0:?} may hold a scheme, host, port and path only")]
     Tail(String),
@@ -106,6 +119,22 @@ impl Links {
             let _ = write!(link, "{byte:02x}");
         }
         link
+    }
+
+    /// How long path and query of this device's links can become, in bytes.
+    pub fn longest_target(&self, device: &DeviceId) -> usize {
+        self.longest(device).len()
+            - self.base.find("://").map_or(0, |scheme| {
+                let host = scheme + "://".len();
+                self.base[host..].find('/').map_or(self.base.len(), |slash| host + slash)
+            })
+    }
+
+    /// The longest link of this device. It leads nowhere.
+    pub(crate) fn longest(&self, device: &DeviceId) -> String {
+        // Unix seconds have ten digits from 2001 to 2286.
+        let some_day = 1_700_000_000_000;
+        self.write(&Grant { device: device.clone(), task: TaskId(u64::MAX), file: 19 }, some_day)
     }
 
     /// What the link with this path (from `/f/` on) and query allows at `now_ms`, Unix milliseconds. The signature
@@ -161,6 +190,9 @@ fn normal_base(url: &str) -> Result<String, BaseUrlError> {
         }
         _ => (authority, None),
     };
+    if path.len() > MAX_BASE_PATH {
+        return Err(BaseUrlError::Long(url.to_owned(), path.len()));
+    }
     if host.is_empty() || (host.contains(':') && !(host.starts_with('[') && host.ends_with(']'))) {
         return Err(bad_host());
     }
@@ -328,6 +360,18 @@ mod tests {
         assert_eq!(base("http://127.0.0.1:8080"), "http://127.0.0.1:8080");
         assert_eq!(base("http://[::1]:8080"), "http://[::1]:8080");
         assert_eq!(base("https://[::1]"), "https://[::1]");
+    }
+
+    #[test]
+    fn path_and_query_stay_within_200_bytes_below_the_longest_path_for_the_vendors_longest_names() {
+        let base = format!("http://ota.example/{}", "x".repeat(MAX_BASE_PATH - 1));
+        let links = Links::new(&base, [7; 32], DEFAULT_TTL).unwrap();
+        let mut vendors = grant(&"d".repeat(32), 4_000_000_000, 19);
+        vendors.device.product = ProductKey::new("p".repeat(20)).unwrap();
+        let usual = links.write(&vendors, NOW).len() - "http://ota.example".len();
+        assert!(usual <= 200, "{usual}");
+        assert_eq!(links.longest_target(&vendors.device), usual + "18446744073709551615".len() - 10);
+        assert!(matches!(Links::new(&(base + "x"), [7; 32], DEFAULT_TTL), Err(BaseUrlError::Long(_, 81))));
     }
 
     #[test]

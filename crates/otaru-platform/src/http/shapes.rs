@@ -166,6 +166,9 @@ pub struct PackageFile {
 pub struct PackageMade {
     /// Its number.
     pub id: PackageId,
+    /// What some devices may not cope with, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A package in a list.

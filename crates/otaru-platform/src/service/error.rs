@@ -29,6 +29,16 @@ pub enum ServiceError {
     /// A secret that was brought along cannot be one.
     #[error("a device secret has 1 to 128 printable ASCII characters without blanks")]
     BadSecret,
+    /// Links for a device of this name would overrun what SDKs keep for them.
+    #[error(
+        "download links for this device would have {len} bytes behind the host; at most {} are allowed, and each \
+         character of a name that is no letter, digit, `-`, `.`, `_` or `~` takes three",
+        crate::links::MAX_TARGET_BYTES
+    )]
+    LongLinks {
+        /// How many bytes path and query would have.
+        len: usize,
+    },
     /// The extra data is not the text of a JSON object.
     #[error("the extra data is not a JSON object: {0}")]
     Extra(String),

@@ -9,6 +9,7 @@
 //! | `operator.rs`, `campaigns.rs`, `tokens.rs` | an operator asks |
 //! | `ingest.rs`, `lanes.rs`, `reports.rs` | a device connects or speaks |
 //! | `notices.rs` | a device is told of its Task |
+//! | `stock.rs` | an operator is warned of what stock SDKs cannot take |
 //! | `grants.rs` | a device follows a link |
 //! | `passing.rs` | time passes |
 
@@ -24,6 +25,7 @@ mod notices;
 mod operator;
 mod passing;
 mod reports;
+mod stock;
 mod tokens;
 mod views;
 

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     files::{FileId, Stored},
+    links::MAX_TARGET_BYTES,
     store::{Page, StoreError, What},
 };
 
@@ -47,8 +48,13 @@ impl Service {
     /// change; without, it gets a fresh one of 32 hex digits, as the vendors' are.
     ///
     /// # Errors
-    /// It exists already, its product does not, the secret cannot be one, or the store's or the system's errors.
+    /// It exists already, its product does not, its names are too long for links, the secret cannot be one, or the
+    /// store's or the system's errors.
     pub async fn create_device(&self, id: DeviceId, secret: Option<Secret>) -> Result<Device, ServiceError> {
+        let longest = self.inner.parts.links.longest_target(&id);
+        if longest > MAX_TARGET_BYTES {
+            return Err(ServiceError::LongLinks { len: longest });
+        }
         let secret = match secret {
             Some(secret) => checked_secret(secret)?,
             None => Secret::new(random_hex::<16>()?),

@@ -13,6 +13,8 @@ use crate::{DEVICE, PATIENCE, PRODUCT};
 /// HMAC-SHA256 under the tests' secret for `dev-one` (aliyun-link-sdk-v4 §1.3); both generations sign the same text.
 const PASSWORD: &str = "97751F61EE6A1A0700642E4BA6CC36497CFA2CE0043DC55CDE9C316B554EE331";
 
+const USER: &str = "dev-one&a1DemoPk001";
+
 /// A device on its socket.
 pub(crate) struct Device {
     socket: TcpStream,
@@ -27,7 +29,7 @@ pub(crate) fn connect_v3(keep_alive: u16) -> Vec<u8> {
     let client = format!(
         "{PRODUCT}.{DEVICE}|timestamp=2524608000000,_v=sdk-c-3.2.0,securemode=3,signmethod=hmacsha256,lan=C,gw=0,ext=0|"
     );
-    connect(&client, 0xC0, keep_alive)
+    connect([&client, USER, PASSWORD], 0xC0, keep_alive)
 }
 
 /// The CONNECT of SDK 4.2.0: flags 0xC2, keep-alive 1200 s (aliyun-link-sdk-v4 §1.2).
@@ -35,14 +37,15 @@ pub(crate) fn connect_v4() -> Vec<u8> {
     let client = format!(
         "{PRODUCT}.{DEVICE}|timestamp=2524608000000,_ss=1,_v=sdk-c-4.2.0,securemode=3,signmethod=hmacsha256,ext=3,_conn=tcp_0|"
     );
-    connect(&client, 0xC2, 1200)
+    connect([&client, USER, PASSWORD], 0xC2, 1200)
 }
 
-fn connect(client: &str, flags: u8, keep_alive: u16) -> Vec<u8> {
+/// A CONNECT with this client id, user name and password.
+pub(crate) fn connect(login: [&str; 3], flags: u8, keep_alive: u16) -> Vec<u8> {
     let mut body = b"\x00\x04MQTT\x04".to_vec();
     body.push(flags);
     body.extend(keep_alive.to_be_bytes());
-    for text in [client, &format!("{DEVICE}&{PRODUCT}"), PASSWORD] {
+    for text in login {
         push_text(&mut body, text);
     }
     packet(0x10, &body)

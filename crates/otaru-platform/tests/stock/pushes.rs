@@ -1,9 +1,15 @@
 //! Pushes as the SDKs can read them (aliyun-iotkit-v3 §2.2, §2.6; aliyun-link-sdk-v4 §2.3).
 
+use otaru_wire::{
+    DeviceId,
+    dialect::{Credentials, DeviceHalf as _, Transport, aliyun},
+};
+use serde_json::json;
+
 use crate::{
-    Platform,
-    device::{Device, field},
-    target,
+    Platform, SECRET,
+    device::{Device, connect, field},
+    image, target,
 };
 
 /// What neither generation's reader survives.
@@ -47,4 +53,69 @@ async fn a_link_has_no_port_if_the_public_address_is_on_80_or_443() {
         assert!(link.starts_with(base), "{link}");
         assert!(target(link).len() <= 200, "{link}");
     }
+}
+
+/// The pushes of packages of one, three and twenty files to a device with the longest names the vendor has, and the
+/// warnings that their makers got.
+async fn measured(platform: &Platform, files: usize) -> (String, Vec<String>) {
+    let (product, name) = ("p".repeat(20), format!("{files:0>32}"));
+    let device = json!({"device_name": name, "device_secret": SECRET});
+    platform.made(&format!("/products/{product}/devices"), device).await;
+    let images: Vec<_> = (0..files).map(|n| image(100_000 + n, n as u32)).collect();
+    let images: Vec<_> = images.iter().map(Vec::as_slice).collect();
+    let mut order = platform.order(&format!("2.0.{files}"), &images).await;
+    order["product_key"] = json!(product);
+    let package = platform.made("/packages", order).await;
+    platform.made("/campaigns", json!({"package_id": package["id"], "devices": [name]})).await;
+    let id = DeviceId { product: product.parse().unwrap(), device: name.parse().unwrap() };
+    let login = aliyun::Device.write_login(&Credentials { id, secret: SECRET.to_owned() }, Transport::Plain);
+    let connect = connect([&login.client_id, &login.user_name, &login.password], 0xC0, 120);
+    let (_, push) = Device::with(platform.running.mqtt, &connect).await.hears().await;
+    (push, serde_json::from_value(package["warnings"].clone()).unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_of_one_or_three_files_fits_and_the_maker_of_a_longer_one_is_warned() {
+    let platform = Platform::at(Some("http://downloads.ota.example")).await;
+    platform.made("/products", json!({"product_key": "p".repeat(20), "dialect": "aliyun"})).await;
+    for (files, fits) in [(1, true), (3, true), (20, false)] {
+        let (push, warnings) = measured(&platform, files).await;
+        println!("a push of {files} files has {} bytes", push.len());
+        assert_readable(&push);
+        assert_eq!(push.len() <= 1400, fits, "{}", push.len());
+        assert_eq!(warnings.is_empty(), fits, "{warnings:?}");
+        assert!(push.matches("http://").count() == files, "{push}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn extra_data_that_makes_a_push_too_long_is_warned_of_when_the_package_is_made() {
+    let platform = Platform::start().await;
+    for (length, warned) in [(100, false), (1400, true)] {
+        let mut order = platform.order(&format!("2.0.{length}"), &[b"x"]).await;
+        order["extra"] = json!({"note": "n".repeat(length)});
+        let made = platform.made("/packages", order).await;
+        assert_eq!(made["warnings"].is_array(), warned, "{made}");
+        if warned {
+            assert!(made["warnings"][0].as_str().unwrap().contains("v3 generation"), "{made}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_whose_links_would_overrun_a_v3_sdk_is_refused_when_it_is_made() {
+    let platform = Platform::start().await;
+    platform.made("/products", json!({"product_key": "p".repeat(64), "dialect": "aliyun"})).await;
+    let path = format!("/products/{}/devices", "p".repeat(64));
+    platform.made(&path, json!({"device_name": "d".repeat(64)})).await;
+    let colons = json!({"device_name": ":".repeat(64)}).to_string();
+    let (status, answer) = platform.call("POST", &path, colons.as_bytes()).await;
+    assert_eq!((status, answer["error"]["code"].as_str()), (400, Some("long_links")), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_size_0_is_never_pushed() {
+    let platform = Platform::start().await;
+    let (status, answer) = platform.call("PUT", "/files?name=app.bin", b"").await;
+    assert_eq!((status, answer["error"]["code"].as_str()), (400, Some("empty_file")), "{answer}");
 }

@@ -74,6 +74,9 @@ pub(crate) fn package(args: Operator<PackageCommand>) -> anyhow::Result<u8> {
     match args.command {
         PackageCommand::Create(package) => {
             let made = calls::create_package(&client, &upload_all(&client, package)?)?;
+            for warning in &made.warnings {
+                eprintln!("warning: {warning}");
+            }
             let text = format!("made package {}\nnext: otaru campaign create --package {}", made.id, made.id);
             show(args.platform.json, &made, text)?;
         }

@@ -29,8 +29,10 @@ pub(crate) async fn create(
         extra: order.extra.map(|extra| extra.get().to_owned()),
         digest_method: order.digest_method.unwrap_or(DigestMethod::Sha256),
     };
-    let id = api.service.create_package(package).await?.id;
-    Ok((StatusCode::CREATED, axum::Json(shapes::PackageMade { id })))
+    let package = api.service.create_package(package).await?;
+    // The package is made: whatever the warnings come to, that is the answer.
+    let warnings = api.service.package_warnings(&package).await.unwrap_or_default();
+    Ok((StatusCode::CREATED, axum::Json(shapes::PackageMade { id: package.id, warnings })))
 }
 
 fn named_file(file: shapes::PackageFile) -> Result<(String, FileId), ApiError> {

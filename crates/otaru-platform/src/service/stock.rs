@@ -1,0 +1,43 @@
+//! What an operator should know of a package before stock SDKs are told of it.
+
+use otaru_fleet::Package;
+use otaru_wire::{DeviceId, DeviceName, ProductKey};
+
+use super::{Service, ServiceError, dialects, notices::write_notice};
+
+/// The most bytes of a push that every stock SDK takes: v3 reads a whole packet into 2048 bytes and drops a longer one
+/// without acknowledging it (aliyun-iotkit-v3 §0, §1.7); some room is left for other brokers' and modems' bounds.
+pub(super) const LONGEST_PUSH: usize = 1400;
+
+/// The vendor's longest product key and device name (aliyun-iotkit-v3 §1.1).
+const LONGEST_NAMES: (usize, usize) = (20, 32);
+
+impl Service {
+    /// What stock devices may not cope with in a package, for people; empty for the usual one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn package_warnings(&self, package: &Package) -> Result<Vec<String>, ServiceError> {
+        let product = self.store().product(&package.spec.product).await?;
+        let Some(half) = dialects::half(product.dialect) else { return Ok(Vec::new()) };
+        let (key, name) = LONGEST_NAMES;
+        let (Ok(key), Ok(name)) = (ProductKey::new("p".repeat(key)), DeviceName::new("d".repeat(name)))
+        else {
+            return Ok(Vec::new());
+        };
+        let device = DeviceId { product: key, device: name };
+        let link = self.inner.parts.links.longest(&device);
+        let push = half.write_notice(&device, self.now().0, &write_notice(package, |_| link.clone()))?;
+        let len = push.payload.len();
+        let mut warnings = Vec::new();
+        if len > LONGEST_PUSH {
+            let files = package.spec.files.len();
+            warnings.push(format!(
+                "a push of this package can have {len} bytes ({files} files, {} bytes of extra data); SDKs of the v3 \
+                 generation drop one of more than about 2000, so keep it within {LONGEST_PUSH} for them",
+                package.spec.extra.as_ref().map_or(0, String::len)
+            ));
+        }
+        Ok(warnings)
+    }
+}
