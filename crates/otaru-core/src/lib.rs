@@ -48,6 +48,7 @@
 //!         name: None,
 //!         size: 9,
 //!         digest: Digest::from_hex(DigestMethod::Md5, "25f9e794323b453885f5181f1b624d0b")?,
+//!         also: None,
 //!         source: Source::Http { url: "http://files.example/a.bin".into() },
 //!     }],
 //!     delta: false,

@@ -194,6 +194,7 @@ impl Platform {
             name: Some(file.name.clone()),
             size: file.size,
             digest: file.digest(spec.digest_method),
+            also: None,
             source: Source::Http { url: link(at) },
         };
         Some(Notice {

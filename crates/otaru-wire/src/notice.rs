@@ -39,6 +39,11 @@ pub struct File {
     pub size: u64,
     /// What its bytes must hash to.
     pub digest: Digest,
+    /// A digest of the other method beside it, for devices that look at one field whatever is announced: v3's SDK
+    /// knows MD5 only (aliyun-iotkit-v3 §0 row 5). An MD5 beside a SHA-256 is told; the other way round there is no
+    /// field for it.
+    #[serde(default)]
+    pub also: Option<Digest>,
     /// Where its bytes are.
     pub source: Source,
 }
@@ -216,7 +221,7 @@ mod tests {
         Notice {
             version: "2.0.0".parse().unwrap(),
             module: Module::default(),
-            files: vec![File { name: None, size, digest: Digest::Md5([7; 16]), source }],
+            files: vec![File { name: None, size, digest: Digest::Md5([7; 16]), also: None, source }],
             delta: false,
             extra: None,
             signature: None,

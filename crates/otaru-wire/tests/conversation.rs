@@ -28,6 +28,7 @@ fn notice(module: &str, files: usize, method: DigestMethod, token: &str) -> Noti
         name: (files > 1).then(|| format!("part-{number}.bin")),
         size: 1_000_000 + number as u64,
         digest: Digest::from_hex(method, &hex).unwrap(),
+        also: None,
         source: Source::Http { url: format!("http://files.example:80/d/{number}?t={token}&x=/") },
     };
     Notice {

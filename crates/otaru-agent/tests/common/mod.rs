@@ -183,6 +183,7 @@ impl Shared {
             name: Some(format!("part{index}")),
             size: bytes.len() as u64,
             digest: sha256(bytes),
+            also: None,
             source: Source::Http { url: format!("{scheme}{}/{index}?link={}", self.http.port(), world.link) },
         });
         Some(Notice {

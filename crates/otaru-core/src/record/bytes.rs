@@ -171,7 +171,8 @@ fn read_file(from: &mut Reader<'_>) -> Option<(File, bool)> {
     } else {
         Source::Mqtt { stream: from.u64()?, file: u32::from_le_bytes(from.take(4)?.try_into().ok()?) }
     };
-    Some((File { name, size, digest, source }, flags & COMPLETE != 0))
+    // The record keeps the digest that is checked; a second one is told again with every notice.
+    Some((File { name, size, digest, also: None, source }, flags & COMPLETE != 0))
 }
 
 /// Stored bytes must lie within the file they are of, and their hash state must be one of its method.
@@ -205,18 +206,21 @@ mod tests {
                 name: Some("app.bin".to_string()),
                 size: 9,
                 digest: Digest::Md5([7; 16]),
+                also: None,
                 source: Source::Http { url: "http://h/a?t=1".to_string() },
             },
             File {
                 name: None,
                 size: 10,
                 digest: Digest::Sha256([8; 32]),
+                also: None,
                 source: Source::Http { url: "http://h/b".to_string() },
             },
             File {
                 name: None,
                 size: 11,
                 digest: Digest::Sha256([9; 32]),
+                also: None,
                 source: Source::Mqtt { stream: 4102, file: 3 },
             },
         ];
@@ -276,6 +280,7 @@ mod tests {
             name: Some("n".repeat(super::super::MAX_NAME_BYTES)),
             size: u64::MAX,
             digest: Digest::Sha256([8; 32]),
+            also: None,
             source: Source::Http { url: "u".repeat(otaru_wire::MAX_URL_BYTES) },
         };
         task.notice.files = vec![file; MAX_FILES];

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use otaru_fleet::{CampaignId, Package, PackageId, Task, TaskId, TaskState, Transition};
-use otaru_wire::{BlockRequest, DeviceId, File, MessageId, NoConfig, Notice, Source, mqtt::Message};
+use otaru_wire::{
+    BlockRequest, DeviceId, DigestMethod, File, MessageId, NoConfig, Notice, Source, mqtt::Message,
+};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, error};
 
@@ -198,6 +200,7 @@ pub(super) fn write_notice(package: &Package, link: impl Fn(usize) -> String) ->
         name: Some(file.name.clone()),
         size: file.size,
         digest: file.digest(spec.digest_method),
+        also: (spec.digest_method == DigestMethod::Sha256).then(|| file.digest(DigestMethod::Md5)),
         source: Source::Http { url: link(index) },
     };
     Notice {

@@ -56,6 +56,7 @@ impl Platform {
             name: (package.files.len() > 1).then(|| format!("part{at}.bin")),
             size: bytes.len() as u64,
             digest: digest(package.method, bytes),
+            also: None,
             source: Source::Http {
                 url: format!("http://files/{}/{}/{at}?t={}", package.module, package.version, self.links),
             },

@@ -17,6 +17,8 @@ async fn a_device_is_taken_from_login_to_the_report_of_the_new_version() {
     let campaign = world.campaign(package).await;
     let notice = world.notice(&pump);
     assert_eq!((notice.version.as_str(), notice.total_size()), ("2.0.0", 9));
+    let md5 = notice.files[0].also.map(|digest| digest.method());
+    assert_eq!(md5, Some(DigestMethod::Md5), "an MD5 beside the SHA-256, for old devices");
     let Source::Http { url } = &notice.files[0].source else { panic!("{notice:?}") };
     let (path, query) = url.strip_prefix(BASE).unwrap().split_once('?').unwrap();
     let links = &world.service.inner.parts.links;

@@ -12,7 +12,7 @@ pub(super) const SHA256: &str = "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65
 
 pub(super) fn file(digest: &str, url: &str) -> File {
     let source = Source::Http { url: url.into() };
-    File { name: None, size: 9, digest: Digest::try_from(String::from(digest)).unwrap(), source }
+    File { name: None, size: 9, digest: Digest::try_from(String::from(digest)).unwrap(), also: None, source }
 }
 
 pub(super) fn one(file: File) -> Notice {
@@ -34,7 +34,9 @@ pub(super) fn two(url: &str) -> Notice {
 }
 
 pub(super) fn mqtt(file: &File, number: u32, stream: u64) -> File {
-    File { source: Source::Mqtt { stream, file: number }, ..file.clone() }
+    // Elements of several streamed files have no field for a second digest.
+    let also = file.also.filter(|_| file.name.is_none());
+    File { source: Source::Mqtt { stream, file: number }, also, ..file.clone() }
 }
 
 /// A text, or one that a search for a key stumbles over.
@@ -60,10 +62,11 @@ fn text(regex: &'static str) -> impl Strategy<Value = String> {
 
 prop_compose! {
     fn any_file(sha256: bool, several: bool)(
-        size in 1..=u64::from(u32::MAX), bytes in any::<[u8; 32]>(), url in "https?://[a-z0-9./?&=%_-]{1,60}", name in text("[a-z.固 ]{1,20}"),
+        size in 1..=u64::from(u32::MAX), other in proptest::option::of(any::<[u8; 16]>()), bytes in any::<[u8; 32]>(), url in "https?://[a-z0-9./?&=%_-]{1,60}", name in text("[a-z.固 ]{1,20}"),
     ) -> File {
         let digest = if sha256 { Digest::Sha256(bytes) } else { Digest::Md5(std::array::from_fn(|at| bytes[at])) };
-        File { name: several.then_some(name), size, digest, source: Source::Http { url } }
+        let also = other.filter(|_| sha256).map(Digest::Md5);
+        File { name: several.then_some(name), size, digest, also, source: Source::Http { url } }
     }
 }
 

@@ -39,6 +39,28 @@ fn a_push_is_written_to_the_byte_as_the_sheet_has_it() {
     );
 }
 
+/// Sources: aliyun-iotkit-v3 §0 row 5 and §2.2: v3 takes `md5` whatever is announced; aliyun-link-sdk-v4 §2.3: v4 ignores it.
+#[test]
+fn an_md5_stands_beside_a_sha_256_for_devices_that_know_nothing_else() {
+    let md5 = Digest::try_from(String::from(MD5)).unwrap();
+    let both = one(File { also: Some(md5), ..file(SHA256, "http://x/a") });
+    let text = push(&both).unwrap();
+    let data = format!(
+        r#""data":{{"size":9,"sign":"{SHA256}","version":"2.0.0","signMethod":"SHA256","url":"http://x/a","md5":"{MD5}"}}"#
+    );
+    assert!(text.contains(&data), "{text}");
+    assert_eq!(read(&text), Ok(Downlink::Notice(both.clone())));
+    for none in ["null", "\"\""] {
+        let without = text.replace(&format!("\"{MD5}\""), none);
+        assert_eq!(read(&without), Ok(Downlink::Notice(one(file(SHA256, "http://x/a")))), "{none}");
+    }
+    let broken = text.replace(MD5, &MD5[1..]);
+    assert!(matches!(read(&broken), Err(ReadError::Digest(_))));
+    let named = |name: &str| File { name: Some(name.into()), ..both.files[0].clone() };
+    let several = Notice { files: vec![named("a"), named("b")], ..both };
+    assert_eq!(read(&push(&several).unwrap()), Ok(Downlink::Notice(several)));
+}
+
 /// Source: aliyun-link-sdk-v4 §2.3, the third sample.
 const TWO_FILES: &str = r#"{"code":"1000","data":{"version":"2.0.0","signMethod":"Md5","files":[{"fileSize":9,"fileName":"app.bin","fileUrl":"https://files.example/fw/a.bin?t=1","fileMd5":"25f9e794323b453885f5181f1b624d0b","fileSign":"25f9e794323b453885f5181f1b624d0b"},{"fileSize":9,"fileName":"font.bin","fileUrl":"https://files.example/fw/b.bin?t=1","fileMd5":"25f9e794323b453885f5181f1b624d0b","fileSign":"25f9e794323b453885f5181f1b624d0b"}]},"id":1700000000002,"message":"success"}"#;
 
