@@ -7,6 +7,7 @@ use crate::{
     planted::Planted,
     rng::Rng,
     violation::Violation,
+    watch::Lived,
     weather::Weather,
     world::{World, WorldOptions},
 };
@@ -22,6 +23,8 @@ pub struct Outcome {
     pub bytes: u64,
     /// Outputs done, inputs given, and writes of a Record: the places where the power can go.
     pub steps: u64,
+    /// What the devices lived through.
+    pub lived: Lived,
 }
 
 impl std::ops::AddAssign for Outcome {
@@ -30,6 +33,7 @@ impl std::ops::AddAssign for Outcome {
         self.cuts += other.cuts;
         self.bytes += other.bytes;
         self.steps += other.steps;
+        self.lived += other.lived;
     }
 }
 
@@ -111,12 +115,14 @@ fn travel(options: &WorldOptions, cuts: &[u64]) -> Result<(Outcome, World), Brok
     world.outside.cuts = cuts.iter().copied().collect();
     world.run().map_err(|violation| broken(&world, violation))?;
     let outside = &world.outside;
-    let outcome = Outcome {
+    let mut outcome = Outcome {
         virtual_ms: outside.now,
         cuts: outside.cut,
         bytes: outside.server.sent,
         steps: outside.steps,
+        lived: Lived::default(),
     };
+    world.devices.iter().for_each(|device| outcome.lived += device.watch.lived);
     Ok((outcome, world))
 }
 

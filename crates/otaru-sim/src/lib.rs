@@ -40,3 +40,4 @@ pub use form::{Form, UnknownForm};
 pub use journey::{Broken, Outcome, cut_at, cut_everywhere, random};
 pub use planted::Planted;
 pub use violation::Violation;
+pub use watch::Lived;

@@ -12,6 +12,56 @@ use crate::violation::Violation;
 const MOST_FRUITLESS: usize = 30;
 const MINUTE_MS: u64 = 60_000;
 
+/// Turns that devices' journeys took, added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lived {
+    /// Downloads that went on behind bytes from before a power cut.
+    pub resumed: u64,
+    /// Fetches that were tried again.
+    pub retried: u64,
+    /// Links that were refused, so that fresh ones were asked for.
+    pub links_refused: u64,
+    /// Downloads from zero because bytes could not be used.
+    pub started_over: u64,
+    /// Tasks that the device gave up.
+    pub failed: u64,
+    /// Trials that did not pass, so that the old slot came back.
+    pub fell_back: u64,
+    /// Tasks that made way for a newer version.
+    pub dropped: u64,
+    /// Trials that passed.
+    pub updated: u64,
+}
+
+impl std::ops::AddAssign for Lived {
+    fn add_assign(&mut self, other: Self) {
+        self.resumed += other.resumed;
+        self.retried += other.retried;
+        self.links_refused += other.links_refused;
+        self.started_over += other.started_over;
+        self.failed += other.failed;
+        self.fell_back += other.fell_back;
+        self.dropped += other.dropped;
+        self.updated += other.updated;
+    }
+}
+
+impl Lived {
+    fn count(&mut self, event: &Event) {
+        match event {
+            Event::Fetching { resumed: true, .. } => self.resumed += 1,
+            Event::Retrying { .. } => self.retried += 1,
+            Event::LinkRefused { .. } => self.links_refused += 1,
+            Event::StartedOver { .. } => self.started_over += 1,
+            Event::Failed { .. } => self.failed += 1,
+            Event::FellBack { .. } => self.fell_back += 1,
+            Event::Dropped { .. } => self.dropped += 1,
+            Event::Updated { .. } => self.updated += 1,
+            _ => {}
+        }
+    }
+}
+
 /// What one device did.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
@@ -34,8 +84,8 @@ pub(crate) struct Watch {
     generations: Vec<Option<u64>>,
     /// Why the device may start over: faults of the flash so far.
     pub(crate) causes: u32,
-    /// Bytes stored.
-    pub(crate) stored: u64,
+    /// What the device lived through.
+    pub(crate) lived: Lived,
 }
 
 impl Watch {
@@ -107,9 +157,8 @@ impl Watch {
         self.refused.insert(url.into());
     }
 
-    pub(crate) fn stored(&mut self, file: usize, offset: u64, len: u64, generation: u64) {
+    pub(crate) fn stored(&mut self, file: usize, offset: u64, generation: u64) {
         self.fruitless.clear();
-        self.stored += len;
         if self.generations.len() <= file {
             self.generations.resize(file + 1, None);
         }
@@ -133,6 +182,7 @@ impl Watch {
 
     /// From some events on the bytes that a Record covered are given up. `causes` counts what may have spoiled them.
     pub(crate) fn event(&mut self, event: &Event, causes: u32) {
+        self.lived.count(event);
         match event {
             Event::Updated { .. } => {
                 self.versions.1 += 1;

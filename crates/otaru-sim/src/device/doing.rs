@@ -133,7 +133,7 @@ impl Device {
         let end = offset + bytes.len() as u64;
         let result = self.write(outside, file, offset, bytes);
         if result.is_ok() {
-            self.watch.stored(file, offset, bytes.len() as u64, self.generation);
+            self.watch.stored(file, offset, self.generation);
             self.stored_since_boot = true;
         }
         self.answer(outside, Input::Stored { file, end, result });
