@@ -4,6 +4,7 @@
 
 mod device;
 mod downloads;
+mod page;
 mod pushes;
 mod ranges;
 mod refusals;
