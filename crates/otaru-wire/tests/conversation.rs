@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests may fail as tests do
 
 use otaru_wire::{
-    DeviceId, Digest, DigestMethod, Failure, File, MessageId, Module, Notice, Report, Source, Step, Version,
+    Block, BlockRequest, Config, DeviceId, Digest, DigestMethod, Failure, File, MessageId, Module, Notice,
+    Report, Source, Step, Version,
     dialect::{
         Credentials, DeviceHalf, Downlink, LoginError, PlatformHalf, Transport, device_half, platform_half,
     },
@@ -108,6 +109,36 @@ fn every_shape_of_package_is_told_whole() {
             }
         }
     }
+}
+
+#[test]
+fn a_file_in_blocks_and_a_configuration_are_spoken_of() {
+    let (device, platform) = (device_half("aliyun").unwrap(), platform_half("aliyun").unwrap());
+    let me = id("a1DemoPk001", "dev-one");
+    let request = BlockRequest { stream: 7, file: 1, offset: 256, len: 256, token: Some("7-1".into()) };
+    let number = say(device, platform, &me, Report::Block(request));
+    let block = Block { token: Some("7-1".into()), file_size: 300, offset: 256, bytes: vec![9; 44] };
+    let reply = platform.write_block(&me, &number, &block).unwrap().unwrap();
+    assert!(platform.may_subscribe(&me, &reply.topic), "{}", reply.topic);
+    assert_eq!(device.read_message(&me, &reply.topic, &reply.payload), Ok(Downlink::Block(block)));
+
+    let number = say(device, platform, &me, Report::ConfigQuery);
+    let config = Config {
+        id: "cfg-7".into(),
+        size: 9,
+        digest: Digest::Sha256([7; 32]),
+        url: "http://files.example/c/7".into(),
+        get_type: "file".into(),
+    };
+    let answer = platform.write_config_answer(&me, &number, Ok(&config)).unwrap().unwrap();
+    let told = device.read_message(&me, &answer.topic, &answer.payload);
+    assert_eq!(told, Ok(Downlink::Config { config: config.clone(), push: None }));
+    let push = platform.write_config(&me, 77, &config).unwrap().unwrap();
+    let Ok(Downlink::Config { push: Some(push), .. }) = device.read_message(&me, &push.topic, &push.payload)
+    else {
+        panic!("the push is not a configuration");
+    };
+    say(device, platform, &me, Report::ConfigTaken { push, code: 200 });
 }
 
 #[test]
