@@ -78,6 +78,9 @@ impl Server {
         weather: &Weather,
         rng: &mut Rng,
     ) -> Option<Answer> {
+        if weather.outage {
+            return Some(Self::refuse(503));
+        }
         if rng.per_mille(weather.status) {
             const STATUS: [u16; 7] = [401, 403, 404, 410, 416, 500, 503];
             return STATUS.get(rng.next() as usize % STATUS.len()).map(|status| Self::refuse(*status));

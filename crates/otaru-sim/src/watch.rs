@@ -7,9 +7,9 @@ use otaru_wire::{Module, Report, Step};
 
 use crate::violation::Violation;
 
-/// Requests in a minute that bring no new byte. Backing off from one second allows seven; fresh links, a second
-/// Task and a reconnect come on top.
-const MOST_FRUITLESS: usize = 30;
+/// Requests in a minute that bring no new byte. Backing off from one second allows eight, five fresh links with the
+/// request after each ten more.
+const MOST_FRUITLESS: usize = 20;
 const MINUTE_MS: u64 = 60_000;
 
 /// Turns that devices' journeys took, added up.

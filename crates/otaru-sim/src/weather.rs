@@ -11,6 +11,8 @@ pub(crate) struct Weather {
     pub(crate) session_lost: u32,
     /// A request gets a status of 401, 403, 404, 410, 416, 500, 503.
     pub(crate) status: u32,
+    /// The file server answers 503 to everything.
+    pub(crate) outage: bool,
     /// A body breaks.
     pub(crate) breaks: u32,
     /// A body stops and nothing more comes.
@@ -50,8 +52,9 @@ impl Weather {
         };
         Self {
             session_lost: some(300),
-            status: some(400),
-            breaks: some(500),
+            status: some(1000),
+            outage: some(3) == 1,
+            breaks: some(900),
             stalls: some(200),
             slow: some(300),
             whole: some(300),
