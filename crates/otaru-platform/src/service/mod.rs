@@ -48,9 +48,12 @@ use crate::{
     store::Store,
 };
 use grants::Grants;
-use known::{KnownDevices, KnownPackages};
+use known::{Cache, KnownDevices, KnownPackages};
 use lanes::Lanes;
 use passing::{Alarm, Noted};
+
+/// Devices whose last logged fault is remembered. Bounds memory.
+const COMPLAINTS: usize = 4096;
 
 /// The wall clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -152,6 +155,8 @@ struct Inner {
     seen: Noted,
     /// Connected devices that could not be told of their tasks, and since when.
     untold: Noted,
+    /// Devices whose faults were logged lately, and when.
+    complained: Cache<DeviceId, Timestamp>,
     /// When the deadlines are looked at next.
     alarm: Alarm,
     /// How many campaigns are being announced.
@@ -171,6 +176,7 @@ impl Service {
             lanes: Lanes::new(options.queued_reports, options.queued_reports_per_device),
             seen: Noted::default(),
             untold: Noted::default(),
+            complained: Cache::new(COMPLAINTS),
             alarm: Alarm::default(),
             announcing: watch::Sender::new(0),
             stopping: watch::Sender::new(false),

@@ -1,5 +1,7 @@
 //! A device's report, from its bytes to the Task it changes.
 
+use std::time::Duration;
+
 use otaru_fleet::{Task, Transition};
 use otaru_wire::{DeviceId, MessageId, Module, Report, Step, Version, mqtt::Message};
 use tracing::{debug, error, info, warn};
@@ -17,6 +19,9 @@ const TRIES: u32 = 600;
 /// A task that changes this often between read and write is not going to hold still.
 const DECISIONS: u32 = 16;
 
+/// How long after a logged fault of a device its further ones are only counted.
+const QUIET: Duration = Duration::from_secs(60);
+
 impl Service {
     /// Understands a message and does what it asks. A message that cannot be understood changes nothing.
     pub(super) async fn take(&self, from: &Admitted, message: &Message) {
@@ -25,13 +30,17 @@ impl Service {
             Ok(uplink) => uplink,
             Err(error) => {
                 metrics::counter!(meters::REPORTS_MALFORMED).increment(1);
-                warn!(%device, topic = message.topic, %error, "{device} sent what cannot be understood: {error}");
+                if self.may_complain(device) {
+                    warn!(%device, topic = message.topic, %error, "{device} sent what cannot be understood: {error}");
+                }
                 return;
             }
         };
         if uplink.device != *device {
             metrics::counter!(meters::REPORTS_MALFORMED).increment(1);
-            warn!(%device, topic = message.topic, "{device} spoke for {}, which it may not", uplink.device);
+            if self.may_complain(device) {
+                warn!(%device, topic = message.topic, "{device} spoke for {}, which it may not", uplink.device);
+            }
             return;
         }
         metrics::counter!(meters::REPORTS, "kind" => kind(&uplink.report)).increment(1);
@@ -49,6 +58,17 @@ impl Service {
         }
         metrics::counter!(meters::REPORTS_LOST).increment(1);
         error!(%device, topic = message.topic, "a report of {device} was given up");
+    }
+
+    /// Was no fault of this device logged for [`QUIET`]? A device that repeats one must not fill the log; each is
+    /// counted in any case.
+    fn may_complain(&self, device: &DeviceId) -> bool {
+        let (now, complained) = (self.now(), &self.inner.complained);
+        let may = complained.find(device).is_none_or(|last| now >= last + QUIET);
+        if may {
+            complained.keep(device.clone(), now);
+        }
+        may
     }
 
     async fn act(&self, device: &DeviceId, id: &MessageId, report: &Report) -> Result<(), StoreError> {

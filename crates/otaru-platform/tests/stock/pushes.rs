@@ -119,3 +119,17 @@ async fn a_file_of_size_0_is_never_pushed() {
     let (status, answer) = platform.call("PUT", "/files?name=app.bin", b"").await;
     assert_eq!((status, answer["error"]["code"].as_str()), (400, Some("empty_file")), "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_of_a_sha256_package_bears_the_md5_that_v3_needs() {
+    let platform = Platform::start().await;
+    let mut order = platform.order("2.0.0", &[b"123456789"]).await;
+    order["digest_method"] = json!("sha256");
+    let package = platform.made("/packages", order).await;
+    platform.made("/campaigns", json!({"package_id": package["id"]})).await;
+    let push = platform.connected().await.push().await;
+    assert_readable(&push);
+    assert_eq!(field(&push, "signMethod"), "SHA256");
+    assert_eq!(field(&push, "sign"), "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225");
+    assert_eq!(field(&push, "md5"), "25f9e794323b453885f5181f1b624d0b");
+}

@@ -66,3 +66,19 @@ async fn a_thousand_failures_after_the_task_was_given_up_change_push_and_log_not
     }
     assert_eq!(log.0.load(Ordering::Relaxed), written, "nothing at the log's usual level");
 }
+
+#[tokio::test]
+async fn a_thousand_reports_that_cannot_be_read_are_one_line_of_the_log() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let platform = Platform::start().await;
+    let mut device = platform.connected().await;
+    assert_eq!(device.asks("8").await, r#"{"id":8,"code":200,"data":{}}"#);
+    let written = log.0.load(Ordering::Relaxed);
+    for _ in 0..1000 {
+        // A v3 text cut at 127 bytes (aliyun-iotkit-v3 §2.1).
+        device.progress(r#"{"id":0,"params":{"step":"37","desc":"hel"#).await;
+    }
+    assert_eq!(device.asks("9").await, r#"{"id":9,"code":200,"data":{}}"#);
+    assert_eq!(log.0.load(Ordering::Relaxed), written + 1);
+}
