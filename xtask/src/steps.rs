@@ -32,7 +32,12 @@ pub(crate) const STEPS: [Step; 8] = [
     Step { name: "tidy", about: "the house rules", fast: true, act: |tree, _| tidy::run(tree) },
     Step { name: "clippy", about: "all targets, no warning", fast: true, act: clippy },
     Step { name: "doc", about: "the documentation, no warning", fast: false, act: doc },
-    Step { name: "small", about: "otaru-wire and otaru-core without std", fast: false, act: small },
+    Step {
+        name: "small",
+        about: "otaru-wire and otaru-core without std, the agent alone",
+        fast: false,
+        act: small,
+    },
     Step { name: "programs", about: "what others wrote and the tests call", fast: false, act: programs },
     Step { name: "test", about: "unit tests, integration tests, doc tests", fast: true, act: test },
     Step { name: "peers", about: "tests with programs that others wrote", fast: false, act: peers },
@@ -59,7 +64,8 @@ fn small(tree: &Tree, _: &mut Counts) -> Result<()> {
         let args = ["build", "-p", name, "--no-default-features", "--target", SMALL_TARGET, "--locked"];
         succeed(tree.cargo(&args)).with_context(|| format!("{name} does not build without std"))?;
     }
-    Ok(())
+    let alone = ["clippy", "-p", "otaru", "--no-default-features", "--locked", "--", "-D", "warnings"];
+    succeed(tree.cargo(&alone)).context("the agent does not build without the platform")
 }
 
 fn ensure_small_target() -> Result<()> {

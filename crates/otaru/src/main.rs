@@ -1,14 +1,19 @@
 //! otaru: both ends of over-the-air updates, in one binary.
 //!
 //! `serve` is the platform, `agent` the device; `demo` runs both on this machine; the rest are operator commands
-//! over the platform's HTTP API.
+//! over the platform's HTTP API. Built without the feature `platform` it is the agent alone, for devices.
 
 mod agent;
 mod cli;
+#[cfg(feature = "platform")]
 mod demo;
+#[cfg_attr(not(feature = "platform"), allow(dead_code, reason = "the agent alone needs a part of it"))]
 mod exit;
+#[cfg(feature = "platform")]
 mod operator;
+#[cfg_attr(not(feature = "platform"), allow(dead_code, reason = "the agent alone needs a part of it"))]
 mod output;
+#[cfg(feature = "platform")]
 mod serve;
 mod stdin;
 
@@ -22,14 +27,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(cli.command.default_log());
     let outcome = match cli.command {
-        Command::Serve(args) => serve::run(args),
         Command::Agent(args) => agent::run(&args),
-        Command::Demo(args) => demo::run(args),
-        Command::Product(args) => operator::product(args),
-        Command::Device(args) => operator::device(args),
-        Command::Package(args) => operator::package(args),
-        Command::Campaign(args) => operator::campaign(args),
-        Command::Task(args) => operator::task(args),
+        #[cfg(feature = "platform")]
+        Command::Platform(command) => run(command),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -38,6 +38,20 @@ fn main() -> ExitCode {
             eprintln!("otaru: {error:#}");
             ExitCode::from(exit::code_of(&error))
         }
+    }
+}
+
+#[cfg(feature = "platform")]
+fn run(command: cli::platform::Command) -> anyhow::Result<u8> {
+    use cli::platform::Command;
+    match command {
+        Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Product(args) => operator::product(args),
+        Command::Device(args) => operator::device(args),
+        Command::Package(args) => operator::package(args),
+        Command::Campaign(args) => operator::campaign(args),
+        Command::Task(args) => operator::task(args),
     }
 }
 

@@ -4,7 +4,7 @@ use otaru_platform::{Config, Running, StartError};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{cli::ServeArgs, exit, output};
+use crate::{cli::platform::ServeArgs, exit, output};
 
 /// The first line with `--json`: both ports listen.
 #[derive(Debug, Serialize)]

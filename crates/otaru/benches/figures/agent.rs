@@ -21,7 +21,9 @@ pub(crate) fn run() -> Result<()> {
     let (agent, other) = (lab.device("agent")?, lab.device("curl")?);
     lab.campaign(&image, "agent,curl")?;
 
-    let mut child = lab::otaru()
+    // A device's own build may be measured instead: the program without its default features.
+    let mut program = std::env::var_os("OTARU_AGENT").map_or_else(lab::otaru, Command::new);
+    let mut child = program
         .args(["agent", "--json", "--config"])
         .arg(config(&lab, &agent)?)
         .stdout(Stdio::piped())

@@ -39,7 +39,7 @@ use self::{
     view::View,
 };
 use crate::{
-    cli::DemoArgs,
+    cli::platform::DemoArgs,
     exit,
     operator::{Client, calls},
     output,

@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::Instant};
 
 use anyhow::Context;
 use otaru_wire::Module;
+use serde::Serialize;
 use serde_json::json;
 
 use super::{
@@ -13,6 +14,19 @@ use super::{
     view::View,
 };
 use crate::{exit, operator::calls, output};
+
+/// The last line with `--json`.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename = "summary")]
+pub(super) struct Summary {
+    devices: usize,
+    succeeded: usize,
+    failed: usize,
+    /// Bytes that all devices fetched over HTTP.
+    bytes_downloaded: u64,
+    bytes_image: u64,
+    seconds: f64,
+}
 
 impl Demo {
     /// Compares every slot with the image and tells how it went.
@@ -46,15 +60,14 @@ impl Demo {
         let failed = self.devices.len() - succeeded;
         let took = began.elapsed();
         let fetched: u64 = self.devices.iter().map(Device::fetched).sum();
-        let summary = json!({
-            "event": "summary",
-            "devices": self.devices.len(),
-            "succeeded": succeeded,
-            "failed": failed,
-            "bytes_downloaded": fetched,
-            "bytes_image": image.size,
-            "seconds": (took.as_secs_f64() * 10.0).round() / 10.0,
-        });
+        let summary = Summary {
+            devices: self.devices.len(),
+            succeeded,
+            failed,
+            bytes_downloaded: fetched,
+            bytes_image: image.size,
+            seconds: (took.as_secs_f64() * 10.0).round() / 10.0,
+        };
         let mut table = output::table(&rows);
         table.push_str(&format!(
             "\n{succeeded} succeeded, {failed} failed, {} fetched, {:.1} s\n",

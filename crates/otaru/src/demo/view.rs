@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, io::IsTerminal};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::outcome::Summary;
 use crate::output;
 
 /// One way of showing the demo.
@@ -101,7 +102,7 @@ impl View {
     }
 
     /// The end: bars stay as they are, the table or the summary follows.
-    pub(super) fn finish(&self, table: &str, summary: &Value) -> anyhow::Result<()> {
+    pub(super) fn finish(&self, table: &str, summary: &Summary) -> anyhow::Result<()> {
         if let View::Bars { bars, .. } = self {
             bars.values().for_each(ProgressBar::abandon);
         }

@@ -7,7 +7,7 @@ use otaru_platform::http::shapes::Refused;
 use serde::{Serialize, de::DeserializeOwned};
 use ureq::{Agent, Body, SendBody, http};
 
-use crate::{cli::PlatformArgs, exit, exit::Coded};
+use crate::{cli::platform::PlatformArgs, exit, exit::Coded};
 
 /// What to do about a token that is missing or refused.
 const TOKEN_STEP: &str = "set OTARU_TOKEN to what `otaru serve` printed at its first start";

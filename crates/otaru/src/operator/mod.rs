@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 pub(crate) use self::client::Client;
 use crate::{
-    cli::{
+    cli::platform::{
         CampaignArgs, CampaignCommand, DeviceCommand, Operator, PackageArgs, PackageCommand, ProductCommand,
         TaskCommand,
     },
