@@ -1,6 +1,6 @@
 //! What devices are updated to: packages and their files.
 
-use otaru_wire::{Digest, DigestMethod, MAX_FILES, Module, ProductKey, Version};
+use otaru_wire::{Digest, DigestMethod, File, MAX_FILES, Module, Notice, ProductKey, Source, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::{PackageId, Timestamp};
@@ -103,6 +103,26 @@ pub enum PackageError {
 }
 
 impl NewPackage {
+    /// The package as a device sees it. `link` gives the HTTP link of each file, from 0. Beside SHA-256 the MD5 is told
+    /// as well: the v3 SDK looks at nothing else (aliyun-iotkit-v3 §0).
+    pub fn notice(&self, link: impl Fn(usize) -> String) -> Notice {
+        let file = |(index, file): (usize, &PackageFile)| File {
+            name: Some(file.name.clone()),
+            size: file.size,
+            digest: file.digest(self.digest_method),
+            also: (self.digest_method == DigestMethod::Sha256).then(|| file.digest(DigestMethod::Md5)),
+            source: Source::Http { url: link(index) },
+        };
+        Notice {
+            version: self.version.clone(),
+            module: self.module.clone(),
+            files: self.files.iter().enumerate().map(file).collect(),
+            delta: false,
+            extra: self.extra.clone(),
+            signature: None,
+        }
+    }
+
     /// Checks what can be checked without looking anything up.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use otaru_fleet::{
     Transition, plan,
 };
 use otaru_wire::{
-    DeviceId, File, Module, Notice, Report, Source, Version,
+    DeviceId, Module, Notice, Report, Version,
     dialect::{PlatformHalf, aliyun},
     mqtt::Message,
 };
@@ -189,22 +189,7 @@ impl Platform {
         let spec = self.packages.get(self.task(id)?.package.0 as usize - 1)?.clone();
         self.links += 1;
         let number = self.links;
-        let link = |file: usize| format!("http://files.example/{id}/{file}?n={number}&t={now}");
-        let file = |(at, file): (usize, &otaru_fleet::PackageFile)| File {
-            name: Some(file.name.clone()),
-            size: file.size,
-            digest: file.digest(spec.digest_method),
-            also: None,
-            source: Source::Http { url: link(at) },
-        };
-        Some(Notice {
-            version: spec.version.clone(),
-            module: spec.module.clone(),
-            files: spec.files.iter().enumerate().map(file).collect(),
-            delta: false,
-            extra: spec.extra.clone(),
-            signature: None,
-        })
+        Some(spec.notice(|file| format!("http://files.example/{id}/{file}?n={number}&t={now}")))
     }
 
     fn task(&self, id: TaskId) -> Option<&Task> {

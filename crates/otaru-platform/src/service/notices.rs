@@ -4,9 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use otaru_fleet::{CampaignId, Package, PackageId, Task, TaskId, TaskState, Transition};
-use otaru_wire::{
-    BlockRequest, DeviceId, DigestMethod, File, MessageId, NoConfig, Notice, Source, mqtt::Message,
-};
+use otaru_wire::{BlockRequest, DeviceId, MessageId, NoConfig, Notice, mqtt::Message};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, error};
 
@@ -31,7 +29,7 @@ impl Service {
             let file = u16::try_from(file).unwrap_or(u16::MAX);
             self.inner.parts.links.write(&Grant { device: task.device.clone(), task: task.id, file }, now_ms)
         };
-        Ok(write_notice(&package, link))
+        Ok(package.spec.notice(link))
     }
 
     pub(super) async fn package_of(&self, id: PackageId) -> Result<Arc<Package>, StoreError> {
@@ -190,25 +188,5 @@ struct Announcing(Service);
 impl Drop for Announcing {
     fn drop(&mut self) {
         self.0.inner.announcing.send_modify(|announcing| *announcing -= 1);
-    }
-}
-
-/// A package as a device sees it. `link` gives the link of each file, from 0.
-pub(super) fn write_notice(package: &Package, link: impl Fn(usize) -> String) -> Notice {
-    let spec = &package.spec;
-    let file = |(index, file): (usize, &otaru_fleet::PackageFile)| File {
-        name: Some(file.name.clone()),
-        size: file.size,
-        digest: file.digest(spec.digest_method),
-        also: (spec.digest_method == DigestMethod::Sha256).then(|| file.digest(DigestMethod::Md5)),
-        source: Source::Http { url: link(index) },
-    };
-    Notice {
-        version: spec.version.clone(),
-        module: spec.module.clone(),
-        files: spec.files.iter().enumerate().map(file).collect(),
-        delta: false,
-        extra: spec.extra.clone(),
-        signature: None,
     }
 }

@@ -4,9 +4,7 @@ use futures_util::future::try_join_all;
 use otaru_fleet::{Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, Secret, Timestamp};
 use otaru_wire::{DeviceId, DeviceName, MAX_URL_BYTES, ProductKey};
 
-use super::{
-    DeviceView, PackageOrder, Service, ServiceError, dialects, notices::write_notice, tokens::random_hex,
-};
+use super::{DeviceView, PackageOrder, Service, ServiceError, dialects, tokens::random_hex};
 use crate::{
     files::{FileId, Stored},
     links::MAX_TARGET_BYTES,
@@ -192,6 +190,6 @@ fn check_notice(dialect: Dialect, package: &Package) -> Result<(), ServiceError>
         device: DeviceName::new("d").map_err(|error| ServiceError::Extra(error.to_string()))?,
     };
     let longest = "h".repeat(MAX_URL_BYTES / 8);
-    half.write_notice(&device, 0, &write_notice(package, |_| longest.clone()))?;
+    half.write_notice(&device, 0, &package.spec.notice(|_| longest.clone()))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use otaru_fleet::Package;
 use otaru_wire::{DeviceId, DeviceName, ProductKey};
 
-use super::{Service, ServiceError, dialects, notices::write_notice};
+use super::{Service, ServiceError, dialects};
 
 /// The most bytes of a push that every stock SDK takes: v3 reads a whole packet into 2048 bytes and drops a longer one
 /// without acknowledging it (aliyun-iotkit-v3 §0, §1.7); some room is left for other brokers' and modems' bounds.
@@ -27,7 +27,7 @@ impl Service {
         };
         let device = DeviceId { product: key, device: name };
         let link = self.inner.parts.links.longest(&device);
-        let push = half.write_notice(&device, self.now().0, &write_notice(package, |_| link.clone()))?;
+        let push = half.write_notice(&device, self.now().0, &package.spec.notice(|_| link.clone()))?;
         let len = push.payload.len();
         let mut warnings = Vec::new();
         if len > LONGEST_PUSH {
