@@ -222,6 +222,9 @@ impl Agent {
             }
             Wake::Decide(decision) => self.inputs.push_back(Input::Decision(decision)),
             Wake::Cancel => self.inputs.push_back(Input::Cancel),
+            Wake::Report(module, step, description) => {
+                self.inputs.push_back(Input::Report { module, step, description });
+            }
             Wake::Stop => {
                 // Saved by the time the loop looks at `exit`: all that follows of an input is done before that.
                 self.inputs.push_back(Input::Stopping);

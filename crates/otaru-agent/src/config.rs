@@ -16,7 +16,7 @@ use otaru_wire::{
 };
 use serde::Deserialize;
 
-pub use policy::PolicyConfig;
+pub use policy::{PolicyConfig, PolicyMode};
 pub use value::{ConfigError, Seconds};
 
 /// Everything an agent is started with.

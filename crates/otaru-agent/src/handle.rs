@@ -3,6 +3,7 @@
 use std::{sync::mpsc::Sender, time::Duration};
 
 use otaru_core::Decision;
+use otaru_wire::{Module, Step};
 
 use crate::{http::FetchEvent, link::LinkEvent};
 
@@ -17,6 +18,7 @@ pub(crate) enum Wake {
     RebootCommand(Result<(), String>),
     Decide(Decision),
     Cancel,
+    Report(Module, Step, String),
     Stop,
 }
 
@@ -43,6 +45,12 @@ impl Handle {
     /// Takes back the Task in hand, if it is not activated yet.
     pub fn cancel(&self) {
         self.send(Wake::Cancel);
+    }
+
+    /// Reports by hand how far a module's update is, or that it failed; what over 128 bytes of the description is cut
+    /// off. A failure of the Task in hand ends it. [`otaru_core::Input::Report`] has the rules.
+    pub fn report(&self, module: Module, step: Step, description: impl Into<String>) {
+        self.send(Wake::Report(module, step, description.into()));
     }
 
     /// Ends the agent: what is stored of a download is saved, so that the next start goes on at that byte, the

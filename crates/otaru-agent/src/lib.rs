@@ -38,7 +38,8 @@ pub use agent::{Agent, AgentError, Exit};
 pub use boot::{BootError, Slot, active_folder};
 pub use config::{
     BrokerConfig, Config, ConfigError, DeviceConfig, DialectName, DownloadConfig, FaultConfig, HealthConfig,
-    ModuleConfig, MqttVersion, PolicyConfig, RebootConfig, RebootMode, Seconds, Secret, StorageConfig,
+    ModuleConfig, MqttVersion, PolicyConfig, PolicyMode, RebootConfig, RebootMode, Seconds, Secret,
+    StorageConfig,
 };
 pub use events::{AgentEvent, ModuleState};
 pub use handle::Handle;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use common::{Platform, agent::*, image, is_version};
 use otaru_agent::{AgentEvent, Exit, Slot};
-use otaru_wire::{Report, Step};
+use otaru_wire::{Failure, Module, Report, Step};
 
 /// Not a test of its own: what an `AgentProcess` runs.
 #[test]
@@ -141,4 +141,37 @@ fn nothing_is_fetched_before_the_user_agrees() {
         })
         .unwrap();
     assert_eq!((exit, offers), (Exit::Reboot, 2));
+}
+
+#[test]
+fn reports_by_hand_reach_the_platform_and_a_failure_ends_the_task() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, "[policy]\nmode = \"standard\"");
+    offer(&platform, &target("default", "2.0.0", &[image(31, 50_000)]));
+    let agent = device.agent().unwrap();
+    let handle = agent.handle();
+    let exit = agent
+        .run(&mut |event| match event {
+            AgentEvent::Offered { module, .. } => {
+                handle.report(module.clone(), Step::Percent(7), "the user is being asked");
+                handle.report(module.clone(), Step::Failed(Failure::Upgrade), "the user went home");
+            }
+            AgentEvent::Failed { failure, reason } => {
+                assert_eq!((*failure, &reason[..]), (Failure::Upgrade, "the user went home"));
+                handle.stop();
+            }
+            _ => {}
+        })
+        .unwrap();
+    assert_eq!(exit, Exit::Stopped);
+    let told = |step, text: &str| {
+        let (module, description) = (Module::default(), text.to_owned());
+        Report::Progress { module, step, description }
+    };
+    let wanted = [
+        told(Step::Percent(7), "the user is being asked"),
+        told(Step::Failed(Failure::Upgrade), "the user went home"),
+    ];
+    platform.wait("both are heard", |world| wanted.iter().all(|report| world.reports.contains(report)));
+    assert!(platform.world().requests.is_empty());
 }

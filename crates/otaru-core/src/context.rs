@@ -6,7 +6,7 @@ mod reporting;
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::time::Duration;
 
-use otaru_wire::{ByteRange, Instant, Module, Notice, Version};
+use otaru_wire::{ByteRange, Failure, Instant, Module, Notice, Version};
 
 use crate::{
     Event, Output, Policy, Record, RequestId, SlotError, UpdaterOptions,
@@ -24,14 +24,24 @@ pub(crate) enum Cue {
     NoTask,
     Decision(crate::Decision),
     Cancel,
+    /// The user reports that the Task in hand failed.
+    GiveUp(Failure, String),
     Stopping,
     Head(crate::Head),
     Body(Vec<u8>),
     FetchEnded(Result<(), crate::FetchError>),
-    Stored { file: usize, end: u64, result: Result<(), SlotError> },
+    Stored {
+        file: usize,
+        end: u64,
+        result: Result<(), SlotError>,
+    },
     Saved,
     SaveFailed(SlotError),
-    ReadBack { file: usize, offset: u64, result: Result<Vec<u8>, SlotError> },
+    ReadBack {
+        file: usize,
+        offset: u64,
+        result: Result<Vec<u8>, SlotError>,
+    },
     Activated(Result<(), SlotError>),
     Health(crate::HealthVerdict),
     Settled(Result<(), SlotError>),
@@ -51,6 +61,8 @@ pub(crate) struct Context {
     pub(crate) on_trial: Option<Module>,
     /// The module whose fallback the boot marker still tells.
     pub(crate) fell_back: Option<Module>,
+    /// The highest percentage told of the Task in hand since it began, or began again.
+    pub(crate) told: u8,
     /// Modules whose offers were put aside.
     pub(crate) aside: Vec<Module>,
     /// The fetch whose answers are awaited.
@@ -77,6 +89,7 @@ impl Context {
             connected: false,
             on_trial: None,
             fell_back: None,
+            told: 0,
             aside: Vec::new(),
             fetch: None,
             saving: Saving::default(),
@@ -153,6 +166,7 @@ impl Context {
         self.saving = Saving::default();
         self.fetch = None;
         self.on_trial = None;
+        self.told = 0;
     }
 }
 

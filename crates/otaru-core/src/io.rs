@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use otaru_wire::{ByteRange, Digest, Failure, Module, Version, mqtt::Message};
+use otaru_wire::{ByteRange, Digest, Failure, Module, Step, Version, mqtt::Message};
 
 use crate::{Decision, Record, Verified};
 
@@ -63,6 +63,23 @@ pub enum Input {
     Health(HealthVerdict),
     /// [`Output::Confirm`] or [`Output::Revert`] is done, or could not be done.
     Settled(Result<(), SlotError>),
+    /// The user reports by hand, beside the automatic reports.
+    ///
+    /// Percent is told at once, or dropped with [`Event::Ignored`] if the platform does not hear it, if the device has
+    /// no such module, or if a higher one was told for the Task in hand: what the platform sees of a Task never falls
+    /// by it, and automatic reports below it are left out.
+    ///
+    /// A failure is owed until it can be told, as automatic ones are. Reported for the Task in hand it ends the Task
+    /// with [`Event::Failed`]; in a Trial it brings the old slot back, which is reported as −1 with this
+    /// description; once the new slot is activated and before it runs it is ignored.
+    Report {
+        /// The part of the device.
+        module: Module,
+        /// Percent or failure.
+        step: Step,
+        /// For people; what is over 128 bytes is cut off (aliyun-link-sdk-v4 §2.4).
+        description: String,
+    },
     /// The process is about to end, or the power to go: what is stored is to be saved now and not only at the next
     /// checkpoint. If the Record does not cover it yet, [`Output::Save`] follows, at once or after the last `Stored`
     /// that is awaited. Nothing else changes: a process that lives on goes on.

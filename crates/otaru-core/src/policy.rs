@@ -68,6 +68,18 @@ pub struct Policy {
     pub health_interval: Duration,
 }
 
+impl Policy {
+    /// Takes every offer without asking: the default.
+    pub fn silent() -> Self {
+        Self::default()
+    }
+
+    /// Asks the user before fetching and before activating; all else as in [`Policy::silent`].
+    pub fn standard() -> Self {
+        Self { ask_before_fetch: true, ask_before_activate: true, ..Self::silent() }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self {

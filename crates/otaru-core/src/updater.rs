@@ -1,9 +1,9 @@
 //! The updater: one device, its modules, one Task at a time.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
 use otaru_wire::{
-    DeviceId, Instant, Notice,
+    DeviceId, Instant, Module, Notice, Step,
     dialect::{DeviceHalf, Downlink},
 };
 
@@ -144,6 +144,7 @@ impl Updater {
                 Some(Cue::Decision(decision))
             }
             Input::Cancel => Some(Cue::Cancel),
+            Input::Report { module, step, description } => self.report(module, step, description),
             Input::Stopping => Some(Cue::Stopping),
             Input::Head(request, head) => self.fetched(request, "Head")?.then_some(Cue::Head(head)),
             Input::Body(request, bytes) => self.fetched(request, "Body")?.then_some(Cue::Body(bytes)),
@@ -203,6 +204,29 @@ impl Updater {
         }
     }
 
+    /// A report by hand. Gives the cue, if it ends the Task in hand.
+    fn report(&mut self, module: Module, step: Step, description: String) -> Option<Cue> {
+        if self.cx.running(&module).is_none() {
+            ignore(&mut self.cx, alloc::format!("a report by hand: this device has no module {module}"));
+            return None;
+        }
+        let of_task = self.cx.on_trial.as_ref() == Some(&module)
+            || self.task().is_some_and(|task| task.module == module);
+        match step {
+            Step::Failed(failure) if of_task => Some(Cue::GiveUp(failure, description)),
+            Step::Failed(failure) => {
+                self.cx.report_failure(&module, failure, &description);
+                None
+            }
+            Step::Percent(percent) => {
+                if let Err(why) = self.cx.report_by_hand(&module, percent, description, of_task) {
+                    ignore(&mut self.cx, alloc::format!("a report by hand of {percent} %: {why}"));
+                }
+                None
+            }
+        }
+    }
+
     /// The vendor's SDK repeats nothing after a reconnect (aliyun-link-sdk-v4 §8 row 2); here everything is.
     fn connected(&mut self) {
         self.cx.connected = true;
@@ -251,7 +275,7 @@ impl Updater {
     }
 
     /// Why a notice cannot be followed by any device like this one.
-    fn fault(&self, notice: &Notice) -> Option<alloc::string::String> {
+    fn fault(&self, notice: &Notice) -> Option<String> {
         if let Err(error) = notice.check() {
             return Some(error.to_string());
         }

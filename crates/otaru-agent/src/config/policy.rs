@@ -5,19 +5,41 @@ use serde::Deserialize;
 
 use super::{Seconds, value};
 
+/// Who decides about offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PolicyMode {
+    /// Nobody is asked: every offer is taken.
+    #[default]
+    Silent,
+    /// The user: before fetching and before activating.
+    Standard,
+}
+
+impl PolicyMode {
+    fn policy(self) -> Policy {
+        match self {
+            Self::Silent => Policy::silent(),
+            Self::Standard => Policy::standard(),
+        }
+    }
+}
+
 macro_rules! policy_config {
     ($($(#[$doc:meta])* $(@$check:literal)? $key:ident: $type:ty => |$policy:ident, $value:ident| $set:expr;)*) => {
         /// `[policy]`: what is not given stays as [`Policy::default`] has it.
         #[derive(Debug, Clone, Default, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct PolicyConfig {
+            /// Who decides about offers. Keys below it that are given count more.
+            pub mode: Option<PolicyMode>,
             $($(#[$doc])* $(#[serde(deserialize_with = $check)])? pub $key: Option<$type>,)*
         }
 
         impl PolicyConfig {
             /// The core's policy.
             pub fn policy(&self) -> Policy {
-                let mut policy = Policy::default();
+                let mut policy = self.mode.unwrap_or_default().policy();
                 $(if let Some($value) = self.$key {
                     let $policy = &mut policy;
                     $set;

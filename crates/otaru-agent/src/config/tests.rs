@@ -43,6 +43,20 @@ fn times_are_seconds_with_fractions_and_reach_the_core() {
 }
 
 #[test]
+fn the_policys_mode_says_who_decides_and_a_key_of_its_own_counts_more() {
+    for (lines, asks) in [
+        ("", (false, false)),
+        ("mode = \"silent\"", (false, false)),
+        ("mode = \"standard\"", (true, true)),
+        ("mode = \"standard\"\nask_before_fetch = false", (false, true)),
+        ("ask_before_activate = true\nmode = \"silent\"", (false, true)),
+    ] {
+        let policy = parse(&format!("{SMALLEST}[policy]\n{lines}\n")).unwrap().policy.policy();
+        assert_eq!((policy.ask_before_fetch, policy.ask_before_activate), asks, "{lines}");
+    }
+}
+
+#[test]
 fn a_wrong_value_is_told_with_file_line_and_key() {
     for (line, words) in [
         ("[policy]\nreport_percent = 0", "line 14, key report_percent: 0 is not within 1 to 100"),

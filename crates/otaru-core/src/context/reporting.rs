@@ -17,12 +17,38 @@ impl Context {
         self.emit(Output::Publish(message));
     }
 
-    /// Reports how far the Task is, if anybody listens.
+    /// Reports how far the Task is, if anybody listens. What the user told by hand already is left out.
     pub(crate) fn report_percent(&mut self, module: &Module, percent: u8) {
-        if self.connected {
-            let step = Step::Percent(percent);
-            self.publish(&Report::Progress { module: module.clone(), step, description: String::new() });
+        if self.connected && percent >= self.told {
+            self.told = percent;
+            self.publish_percent(module, percent, String::new());
         }
+    }
+
+    /// Reports a percentage by hand; `of_task` if it is about the Task in hand. Gives why it was not told.
+    pub(crate) fn report_by_hand(
+        &mut self,
+        module: &Module,
+        percent: u8,
+        description: String,
+        of_task: bool,
+    ) -> Result<(), &'static str> {
+        let percent = percent.min(100);
+        if !self.connected {
+            return Err("there is no session with the platform");
+        }
+        if of_task && percent < self.told {
+            return Err("a higher percentage was told before");
+        }
+        if of_task {
+            self.told = percent;
+        }
+        self.publish_percent(module, percent, clip(description, MAX_DESCRIPTION_BYTES));
+        Ok(())
+    }
+
+    fn publish_percent(&mut self, module: &Module, percent: u8, description: String) {
+        self.publish(&Report::Progress { module: module.clone(), step: Step::Percent(percent), description });
     }
 
     pub(crate) fn query(&mut self, module: Module) {

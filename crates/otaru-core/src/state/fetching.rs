@@ -99,6 +99,7 @@ impl Fetching {
 
     /// A file turned out wrong when it was read back; the slot is prepared.
     pub(super) fn again(cx: &mut Context, task: Task) -> State {
+        cx.told = 0;
         cx.keep_task(Some(&task));
         Self::next(cx, task, Pace::silent(0), true, |mut state, _| {
             state.pace = Pace::silent(state.percent());
@@ -247,6 +248,7 @@ impl Fetching {
         (self.taken, self.stored, self.checkpoint) = (0, 0, 0);
         (self.etag, self.task.running, self.resumed) = (None, None, false);
         self.ignored_ranges = 0;
+        cx.told = 0;
         self.pace = Pace::silent(self.percent());
         cx.keep_task(Some(&self.task));
         self.after_save(next)

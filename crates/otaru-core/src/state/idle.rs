@@ -71,5 +71,6 @@ pub(crate) fn take(cx: &mut Context, notice: Notice) -> State {
         cx.event(Event::Retrying { reason, after_ms });
         return Idle { held: Some(notice.module) }.ask_for_aside(cx);
     }
+    cx.told = 0;
     Offered::enter(cx, notice)
 }

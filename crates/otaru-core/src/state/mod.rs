@@ -41,6 +41,9 @@ pub(crate) enum State {
 
 impl State {
     pub(crate) fn handle(self, cx: &mut Context, cue: Cue) -> State {
+        if let Cue::GiveUp(failure, reason) = cue {
+            return self.give_up(cx, failure, reason);
+        }
         match self {
             State::Idle(state) => state.handle(cx, cue),
             State::Offered(state) => state.handle(cx, cue),
@@ -49,6 +52,26 @@ impl State {
             State::Staged(state) => state.handle(cx, cue),
             State::Trial(state) => state.handle(cx, cue),
         }
+    }
+
+    /// The user reports that the Task in hand failed.
+    fn give_up(self, cx: &mut Context, failure: Failure, reason: String) -> State {
+        let notice = match &self {
+            State::Idle(_) => return self,
+            State::Offered(state) => state.notice(),
+            State::Fetching(state) => &state.task().notice,
+            State::Verifying(state) => &state.task().notice,
+            State::Staged(state) if state.activated() => {
+                ignore(cx, "too late to report a failure: the new slot is activated".to_string());
+                return self;
+            }
+            State::Staged(state) => &state.task().notice,
+            State::Trial(_) => {
+                let State::Trial(state) = self else { return self };
+                return state.give_up(cx, reason);
+            }
+        };
+        fail(cx, notice, failure, reason)
     }
 }
 

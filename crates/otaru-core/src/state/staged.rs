@@ -59,7 +59,8 @@ impl Staged {
         matches!(self.phase, Phase::Asking(_))
     }
 
-    fn activated(&self) -> bool {
+    /// True if the next boot is the new slot's.
+    pub(crate) fn activated(&self) -> bool {
         matches!(self.phase, Phase::Activating | Phase::Rebooting)
     }
 

@@ -91,6 +91,16 @@ impl Trial {
         State::Trial(self)
     }
 
+    /// The user says that the new slot does not work. While it is being confirmed or given up already, that goes on.
+    pub(crate) fn give_up(mut self, cx: &mut Context, reason: String) -> State {
+        if !matches!(self.phase, Phase::Checking) {
+            ignore(cx, "too late to report a failure: the Trial is over".to_string());
+            return State::Trial(self);
+        }
+        self.problem = reason;
+        self.revert(cx)
+    }
+
     fn check(self, cx: &mut Context) -> State {
         cx.ledger.ask(Kind::Health);
         cx.emit(Output::CheckHealth(self.module.clone()));

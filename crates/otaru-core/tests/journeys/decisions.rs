@@ -11,10 +11,9 @@ use crate::world::{
     server::Fault,
 };
 
-/// Offered to a device that asks before it fetches and before it activates.
+/// Offered to a device whose user decides.
 fn asking() -> World {
-    let policy = Policy { ask_before_fetch: true, ask_before_activate: true, ..Policy::default() };
-    let mut world = World::with(policy);
+    let mut world = World::with(Policy::standard());
     world.offer(&package());
     world.boot();
     world.run();
@@ -33,7 +32,7 @@ fn half_fetched() -> World {
 }
 
 #[test]
-fn nothing_is_fetched_or_activated_before_the_user_accepts() {
+fn the_standard_policy_fetches_and_activates_nothing_before_the_user_accepts() {
     let mut world = asking();
     assert!(world.server.requests.is_empty() && world.disk.record.is_none());
     world.give(Input::Decision(Decision::Accept));
@@ -41,6 +40,15 @@ fn nothing_is_fetched_or_activated_before_the_user_accepts() {
     assert_eq!(world.events.last(), Some(&Event::Staged));
     assert_eq!(world.disk.version("default"), "1.0.0");
     world.give(Input::Decision(Decision::Accept));
+    world.run();
+    world.assert_updated(&package());
+}
+
+#[test]
+fn the_silent_policy_asks_for_nothing() {
+    let mut world = World::with(Policy::silent());
+    world.offer(&package());
+    world.boot();
     world.run();
     world.assert_updated(&package());
 }
