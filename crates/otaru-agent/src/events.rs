@@ -47,6 +47,17 @@ pub enum AgentEvent {
         /// True if the bytes before come from before a power cut.
         resumed: bool,
     },
+    /// All bytes of a fetch are here: of a whole file, or of a part of it with `policy.range_bytes`.
+    Fetched {
+        /// The module.
+        module: Module,
+        /// Which file, from 0.
+        file: usize,
+        /// The offset one past the last byte.
+        end: u64,
+        /// The file's length in bytes.
+        size: u64,
+    },
     /// So much of the package is stored.
     Progress {
         /// Stored bytes of all files.
@@ -152,8 +163,9 @@ impl AgentEvent {
             Event::Fetching { file, offset, resumed } => {
                 Self::Fetching { module: module.clone(), file, offset, resumed }
             }
+            Event::Fetched { file, end, size } => Self::Fetched { module: module.clone(), file, end, size },
             Event::Progress { done, total } => Self::Progress { done, total, downloaded_bytes },
-            Event::Retrying { reason, after_ms } => Self::Retrying { reason, after_ms },
+            Event::Retrying { reason, after_ms } => Self::Retrying { reason: reason.to_string(), after_ms },
             Event::LinkRefused { status } => Self::LinkRefused { status },
             Event::StartedOver { reason } => Self::StartedOver { reason },
             Event::Verified => Self::Verified,

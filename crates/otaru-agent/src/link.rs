@@ -15,6 +15,7 @@ use std::{
 
 use otaru_wire::{
     Instant,
+    dialect::aliyun::StateCode,
     mqtt::{Client, ClientEvent, ClientOptions, CloseReason, Message, PublishError, Qos, Refusal},
 };
 use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
@@ -178,8 +179,12 @@ impl Link {
     pub(crate) fn publish(&mut self, now: Instant, message: Message) {
         match self.client.publish(now, message) {
             Ok(_) => self.progress(now),
-            Err(PublishError::NotConnected) => {}
-            Err(error) => tracing::warn!("a report is not sent: {error}"),
+            Err(error @ PublishError::NotConnected) => {
+                tracing::debug!(code = %StateCode::of_publishing(&error), "a report is not sent: {error}");
+            }
+            Err(error) => {
+                tracing::warn!(code = %StateCode::of_publishing(&error), "a report is not sent: {error}");
+            }
         }
     }
 

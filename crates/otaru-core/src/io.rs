@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use otaru_wire::{ByteRange, Digest, Failure, Module, Step, Version, mqtt::Message};
 
-use crate::{Decision, Record, Verified};
+use crate::{Decision, Record, Trouble, Verified};
 
 /// Names one fetch; answers to older ones are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -119,7 +119,13 @@ pub enum FetchError {
     /// The link cannot be followed: not a URL, or a scheme that is not HTTP.
     #[error("the link cannot be followed: {0}")]
     BadUrl(String),
-    /// Connecting, sending or receiving failed; worth trying again.
+    /// The link leads in circles, or through too many others.
+    #[error("the link leads in circles or through too many redirects")]
+    Redirected,
+    /// The server could not be reached, so nothing was asked of it; worth trying again.
+    #[error("the server cannot be reached: {0}")]
+    Unreachable(String),
+    /// Sending or receiving failed; worth trying again.
     #[error("the connection failed: {0}")]
     Broken(String),
     /// The server's certificate is not trusted; trying again will not help.
@@ -260,10 +266,20 @@ pub enum Event {
         /// All bytes of all files.
         total: u64,
     },
+    /// All bytes of a fetch are here: of a whole file, or of a part of it if the policy bounds what is asked for at
+    /// once. Nothing is proven yet.
+    Fetched {
+        /// Which file, from 0.
+        file: usize,
+        /// The offset one past the last byte.
+        end: u64,
+        /// The file's length in bytes.
+        size: u64,
+    },
     /// A fetch failed; the next try comes at its time.
     Retrying {
         /// What went wrong.
-        reason: String,
+        reason: Trouble,
         /// Milliseconds until the next try.
         after_ms: u64,
     },

@@ -123,7 +123,9 @@ mod progress;
 mod record;
 mod retry;
 mod state;
+mod state_code;
 mod timers;
+mod trouble;
 mod updater;
 
 pub use io::{
@@ -133,4 +135,5 @@ pub use policy::{Decision, Policy};
 pub use record::{Record, RecordError};
 pub use retry::Spread;
 pub use state::verifying::Verified;
+pub use trouble::Trouble;
 pub use updater::{Error, Updater, UpdaterOptions};

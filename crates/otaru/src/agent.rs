@@ -84,7 +84,7 @@ fn words(event: &AgentEvent) -> Option<String> {
         AgentEvent::Progress { done, total, .. } => {
             format!("{} of {}", output::bytes(*done), output::bytes(*total))
         }
-        AgentEvent::Traffic { .. } => return None,
+        AgentEvent::Fetched { .. } | AgentEvent::Traffic { .. } => return None,
         AgentEvent::Retrying { reason, after_ms } => {
             format!("{reason}; trying again in {:.1} s", *after_ms as f64 / 1000.0)
         }

@@ -103,6 +103,9 @@ impl Agent {
         if let Some(task) = self.updater.task() {
             self.module = task.module;
         }
+        if let Some(code) = event.state_code() {
+            tracing::debug!(%code, "{}", code.name());
+        }
         let event = AgentEvent::from_core(event, &self.module, self.downloaded_bytes);
         if event.is_turn() {
             self.tell_traffic(observer);

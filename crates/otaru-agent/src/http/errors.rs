@@ -1,8 +1,9 @@
 //! What the HTTP library's errors mean to the updater. No message repeats the link: it is signed.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use otaru_core::FetchError;
+use ureq::Timeout;
 
 /// An error before the head came.
 pub(super) fn calling(error: ureq::Error) -> FetchError {
@@ -10,11 +11,16 @@ pub(super) fn calling(error: ureq::Error) -> FetchError {
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
             FetchError::BadUrl("it is not an http or https URL with a host".to_owned())
         }
-        ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => {
-            FetchError::BadUrl("it leads in circles or through too many redirects".to_owned())
-        }
+        ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => FetchError::Redirected,
         ureq::Error::RequireHttpsOnly(_) => FetchError::BadUrl("it is not https".to_owned()),
         ureq::Error::Rustls(error) => handshake(&error),
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => {
+            FetchError::Unreachable(error.to_string())
+        }
+        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect | Timeout::SendRequest) => {
+            FetchError::Unreachable(error.to_string())
+        }
+        ureq::Error::Io(error) if !had_begun(error.kind()) => FetchError::Unreachable(error.to_string()),
         ureq::Error::Io(error) => reading(error),
         other => FetchError::Broken(other.to_string()),
     }
@@ -31,6 +37,22 @@ pub(super) fn reading(error: io::Error) -> FetchError {
         Ok(inner) => calling(inner),
         Err(_) => FetchError::Broken(text),
     }
+}
+
+/// What ends a conversation that had begun, or TLS and HTTP errors wrapped by their libraries. All else, a name without
+/// an address among it, comes before.
+fn had_begun(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::TimedOut
+            | ErrorKind::WouldBlock
+            | ErrorKind::InvalidData
+            | ErrorKind::Other
+    )
 }
 
 fn handshake(error: &rustls::Error) -> FetchError {

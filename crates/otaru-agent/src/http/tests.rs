@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use otaru_wire::dialect::aliyun::StateCode;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
@@ -285,7 +286,7 @@ fn redirects_are_followed_but_not_for_ever() {
     let answer = rig.fetch(1, &format!("http://{server}/moved"), range);
     assert_eq!(answer.body, image(10)[3..], "the range is asked of the new place too");
     let answer = rig.fetch(2, &format!("http://{server}/loop"), range);
-    assert!(matches!(answer.result, Err(FetchError::BadUrl(_))), "{:?}", answer.result);
+    assert_eq!(answer.result, Err(FetchError::Redirected));
 }
 
 #[test]
@@ -301,8 +302,24 @@ fn what_is_no_link_is_told_apart_and_never_repeated_in_the_message() {
         assert!(matches!(error, FetchError::BadUrl(_)), "{url:.30}: {error}");
         assert!(!error.to_string().contains("secret"), "{error}");
     }
-    let answer = rig.fetch(9, "http://127.0.0.1:1/secret", ByteRange { start: 0, end: 1 });
-    assert!(matches!(answer.result, Err(FetchError::Broken(_))), "{:?}", answer.result);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_send_request_failed() {
+    let rig = rig(|_| {});
+    let no_name = format!("http://{}/secret", "n".repeat(300));
+    for (id, url) in ["http://127.0.0.1:1/secret", &no_name].into_iter().enumerate() {
+        let error = rig.fetch(id as u32, url, ByteRange { start: 0, end: 1 }).result.unwrap_err();
+        assert!(matches!(error, FetchError::Unreachable(_)), "{url}: {error:?}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+        assert_eq!(error.state_code(), Some(StateCode::DownloadSendRequestFailed));
+    }
+}
+
+#[test]
+fn a_link_without_a_host_is_host_is_null() {
+    let answer = rig(|_| {}).fetch(1, "http:///image.bin", ByteRange { start: 0, end: 1 });
+    assert_eq!(answer.result.unwrap_err().state_code(), Some(StateCode::OtaParseUrlHostIsNull));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use otaru_wire::{ByteRange, Failure, File, Hasher, Notice, Source, http_range::s
 
 use super::{Meaning, State, decline, drop_task, fail, idle::Idle, replace, verifying::Verifying, weigh};
 use crate::{
-    Event, Output,
+    Event, Output, Trouble,
     context::{Context, Cue},
     progress::{Pace, percent},
     record::Task,
@@ -162,7 +162,7 @@ impl Fetching {
                 Phase::Saving(Next::FreshLink) => self.ask_for_link(cx),
                 _ => State::Fetching(self),
             },
-            Cue::Timer(Timer::Stall) => self.retry_broken(cx, "the server went silent".into()),
+            Cue::Timer(Timer::Stall) => self.retry_broken(cx, Trouble::Silent),
             Cue::Timer(Timer::Retry) => match self.phase {
                 Phase::Pausing(Next::Fetch) => self.request(cx, true),
                 Phase::Pausing(Next::FreshLink) => self.query_link(cx),
@@ -275,25 +275,25 @@ impl Fetching {
 
     /// The server cannot be heard. While the platform cannot be heard either, the device has no network: its Task
     /// is interrupted, not failing, and the try does not count.
-    fn retry_broken(mut self, cx: &mut Context, reason: String) -> State {
+    fn retry_broken(mut self, cx: &mut Context, trouble: Trouble) -> State {
         if cx.connected {
-            return self.retry(cx, reason);
+            return self.retry(cx, trouble);
         }
         self.break_off(cx);
         self.without_network = self.without_network.saturating_add(1);
-        self.pause(cx, reason)
+        self.pause(cx, trouble)
     }
 
-    fn retry(mut self, cx: &mut Context, reason: String) -> State {
+    fn retry(mut self, cx: &mut Context, trouble: Trouble) -> State {
         self.break_off(cx);
         self.retries += 1;
         if self.retries > cx.policy().retry_attempts {
-            return self.fail(cx, Failure::Download, reason);
+            return self.fail(cx, Failure::Download, trouble.to_string());
         }
-        self.pause(cx, reason)
+        self.pause(cx, trouble)
     }
 
-    fn pause(mut self, cx: &mut Context, reason: String) -> State {
+    fn pause(mut self, cx: &mut Context, reason: Trouble) -> State {
         let pause = cx.pause(self.retries.saturating_add(self.without_network));
         cx.event(Event::Retrying { reason, after_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) });
         cx.start_timer(Timer::Retry, pause);

@@ -3,14 +3,14 @@
 //! A resumed image is ruined by a server that ignores `Range` or serves another file meanwhile
 //! (aliyun-link-sdk-v4 §8 rows 7 and 10), so nothing is taken on trust.
 
-use alloc::{format, string::String};
+use alloc::{borrow::ToOwned, format, string::String};
 
 use otaru_wire::{
     ByteRange,
     http_range::{ContentRange, read_unsatisfied},
 };
 
-use crate::Head;
+use crate::{Head, Trouble};
 
 /// What was asked for.
 pub(super) struct Asked<'a> {
@@ -33,7 +33,7 @@ pub(super) enum Judgement {
     /// The whole file, though its end was asked for: the server cannot, or will not, resume.
     RangeIgnored,
     /// Of no use; worth another try.
-    Unusable { reason: String },
+    Unusable { trouble: Trouble },
 }
 
 /// Judges an answer.
@@ -45,7 +45,7 @@ pub(super) fn judge(head: &Head, asked: &Asked<'_>) -> Judgement {
         416 if other_total(head, asked) => {
             Judgement::Changed { reason: "the file is shorter than offered".into() }
         }
-        status => Judgement::Unusable { reason: format!("the server answered with status {status}") },
+        status => Judgement::Unusable { trouble: Trouble::Status(status) },
     }
 }
 
@@ -54,8 +54,7 @@ fn part(head: &Head, asked: &Asked<'_>) -> Judgement {
         return Judgement::Changed { reason };
     }
     let text = head.content_range.as_deref().unwrap_or_default();
-    let unusable =
-        || Judgement::Unusable { reason: format!("content range {text:?} is not what was asked for") };
+    let unusable = || Judgement::Unusable { trouble: Trouble::OtherRange(text.to_owned()) };
     // An unknown total is of no use here: the file may be another one.
     let Some(ContentRange { range: ByteRange { start, end }, total: Some(total) }) = ContentRange::read(text)
     else {
@@ -83,7 +82,7 @@ fn whole(head: &Head, asked: &Asked<'_>) -> Judgement {
         }
         Some(_) if asked.range.start == 0 => Judgement::Usable { end: asked.size },
         Some(_) => Judgement::RangeIgnored,
-        None => Judgement::Unusable { reason: "the server does not tell the content length".into() },
+        None => Judgement::Unusable { trouble: Trouble::NoLength },
     }
 }
 

@@ -4,7 +4,7 @@ use otaru_wire::{Module, Notice};
 
 use super::{State, offered::Offered, suits};
 use crate::{
-    Event,
+    Event, Trouble,
     context::{Context, Cue},
     timers::Timer,
 };
@@ -67,7 +67,7 @@ pub(crate) fn take(cx: &mut Context, notice: Notice) -> State {
         && cx.failures_of(&notice) > 0
     {
         let after_ms = u64::try_from(until.since(cx.now).as_millis()).unwrap_or(u64::MAX);
-        let reason = alloc::format!("version {} failed before", notice.version);
+        let reason = Trouble::FailedBefore(notice.version);
         cx.event(Event::Retrying { reason, after_ms });
         return Idle { held: Some(notice.module) }.ask_for_aside(cx);
     }

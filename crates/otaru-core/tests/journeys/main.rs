@@ -9,4 +9,5 @@ mod cuts;
 mod decisions;
 mod faults;
 mod slots;
+mod state_codes;
 mod world;

@@ -1,12 +1,12 @@
 //! What the server and the slot answer while a file is fetched.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, vec::Vec};
 
 use otaru_wire::{Failure, Hasher};
 
 use super::{Fetching, Next, Phase};
 use crate::{
-    Event, FetchError, Head, Output, SlotError,
+    Event, FetchError, Head, Output, SlotError, Trouble,
     context::Context,
     ledger::Kind,
     record::Running,
@@ -47,11 +47,11 @@ impl Fetching {
             Judgement::RangeIgnored => {
                 self.ignored_ranges += 1;
                 if self.ignored_ranges < IGNORED_RANGES {
-                    return self.retry(cx, "the server sends the whole file instead of its end".into());
+                    return self.retry(cx, Trouble::RangeIgnored);
                 }
                 self.start_over_elsewhere(cx, "the server cannot send the end of the file".into())
             }
-            Judgement::Unusable { reason } => self.retry(cx, reason),
+            Judgement::Unusable { trouble } => self.retry(cx, trouble),
         }
     }
 
@@ -60,7 +60,7 @@ impl Fetching {
             return State::Fetching(self);
         };
         let Some(end) = end else {
-            return self.retry(cx, "a body came before its head".into());
+            return self.retry(cx, Trouble::NoHead);
         };
         if bytes.is_empty() {
             return State::Fetching(self);
@@ -69,9 +69,9 @@ impl Fetching {
         let until = self.taken.saturating_add(len);
         if until > end {
             if self.taken < self.wanted.size {
-                return self.retry(cx, "the server sent more bytes than it announced".into());
+                return self.retry(cx, Trouble::TooMany);
             }
-            return self.fetch_over(cx, "the server sent more bytes than the file has".into());
+            return self.fetch_over(cx, Trouble::TooMany);
         }
         self.hasher.update(&bytes);
         cx.ask(Kind::Stored, Output::Store { file: self.file, offset: self.taken, bytes });
@@ -94,22 +94,23 @@ impl Fetching {
             Ok(())
                 if end == Some(self.taken) && self.taken > range.start && self.taken < self.wanted.size =>
             {
+                self.tell_fetched(cx);
                 self.request(cx, false)
             }
-            Ok(()) => self.fetch_over(cx, "the body ended early".into()),
-            Err(error @ (FetchError::NotTrusted(_) | FetchError::BadUrl(_)))
+            Ok(()) => self.fetch_over(cx, Trouble::EndedEarly),
+            Err(error @ (FetchError::NotTrusted(_) | FetchError::BadUrl(_) | FetchError::Redirected))
                 if self.taken < self.wanted.size =>
             {
                 self.fail(cx, Failure::Download, format!("{error}"))
             }
-            Err(error) => self.fetch_over(cx, format!("{error}")),
+            Err(error) => self.fetch_over(cx, error.into()),
         }
     }
 
     /// No more bytes will come of this fetch: either all are here, or what came is kept and the rest tried again.
-    fn fetch_over(mut self, cx: &mut Context, reason: String) -> State {
+    fn fetch_over(mut self, cx: &mut Context, trouble: Trouble) -> State {
         if self.taken < self.wanted.size {
-            return self.retry_broken(cx, reason);
+            return self.retry_broken(cx, trouble);
         }
         self.break_off(cx);
         self.drain(cx)
@@ -161,6 +162,10 @@ impl Fetching {
         State::Fetching(self)
     }
 
+    fn tell_fetched(&self, cx: &mut Context) {
+        cx.event(Event::Fetched { file: self.file, end: self.taken, size: self.wanted.size });
+    }
+
     fn tell_progress(&mut self, cx: &mut Context) {
         let percent = self.percent().min(99);
         if self.pace.due(cx.now, percent, &cx.options.policy) {
@@ -175,6 +180,7 @@ impl Fetching {
             self.phase = Phase::Draining;
             return State::Fetching(self);
         }
+        self.tell_fetched(cx);
         if self.hasher.clone().finish() != self.wanted.digest {
             return self.wrong_digest(cx);
         }

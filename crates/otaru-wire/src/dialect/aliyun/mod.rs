@@ -14,11 +14,13 @@ pub mod registration;
 #[cfg(test)]
 mod samples;
 mod sign;
+mod state_code;
 mod stock;
 mod topics;
 mod version;
 mod writer;
 
+pub use state_code::{Reach, StateCode};
 pub use topics::Topic;
 
 use alloc::{string::String, vec::Vec};
