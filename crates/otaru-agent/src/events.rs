@@ -158,7 +158,7 @@ impl AgentEvent {
                 version: task.version,
                 module: task.module,
                 files: task.files.len(),
-                total_bytes: task.files.iter().fold(0, |sum, (size, _)| sum.saturating_add(*size)),
+                total_bytes: task.total_bytes,
             },
             Event::Fetching { file, offset, resumed } => {
                 Self::Fetching { module: module.clone(), file, offset, resumed }

@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use otaru_wire::{ByteRange, Digest, Failure, Module, Step, Version, mqtt::Message};
+use otaru_wire::{ByteRange, Failure, File, Module, Step, Version, mqtt::Message};
 
 use crate::{Decision, Record, Trouble, Verified};
 
@@ -237,12 +237,27 @@ pub struct TaskSummary {
     pub version: Version,
     /// The module it is for.
     pub module: Module,
-    /// Each file's size and digest, in order.
-    pub files: Vec<(u64, Digest)>,
+    /// Its files in the order in which they are fetched: name, size, digests, and the link or stream each comes from.
+    pub files: Vec<File>,
+    /// The bytes of all files together.
+    pub total_bytes: u64,
+    /// How the files come; one package never mixes them.
+    pub protocol: Protocol,
     /// Extra data: the text of a JSON object.
     pub extra: Option<String>,
+    /// A signature over the package, base64, where the product has one. Nobody has checked it.
+    pub signature: Option<String>,
     /// True for a difference against the running version.
     pub delta: bool,
+}
+
+/// How a package's files come to the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// By HTTP(S) links.
+    Http,
+    /// In blocks over the session with the platform (aliyun-link-sdk-v4 §3).
+    Mqtt,
 }
 
 /// Something the user may want to know. No answer is needed, except where said.

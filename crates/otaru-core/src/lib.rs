@@ -116,6 +116,7 @@ extern crate alloc;
 extern crate std;
 
 mod context;
+mod hashing;
 mod io;
 mod ledger;
 mod policy;
@@ -129,7 +130,7 @@ mod trouble;
 mod updater;
 
 pub use io::{
-    Boot, Event, FetchError, Head, HealthVerdict, Input, Output, RequestId, SlotError, TaskSummary,
+    Boot, Event, FetchError, Head, HealthVerdict, Input, Output, Protocol, RequestId, SlotError, TaskSummary,
 };
 pub use policy::{Decision, Policy};
 pub use record::{Record, RecordError};

@@ -5,7 +5,9 @@ mod cursor;
 
 use alloc::{string::String, vec, vec::Vec};
 
-use otaru_wire::{Digest, DigestMethod, Failure, Hasher, Module, Notice};
+use otaru_wire::{Digest, DigestMethod, Failure, File, Hasher, Module, Notice};
+
+use crate::hashing::{HashState, Hashing};
 
 /// What a device keeps across a power cut: opaque to the doer, which only stores its bytes.
 ///
@@ -17,7 +19,7 @@ use otaru_wire::{Digest, DigestMethod, Failure, Hasher, Module, Notice};
 /// have longer lengths. Parts in brackets exist only if their flag is set.
 ///
 /// ```text
-/// record   version    u16      1
+/// record   version    u16      2
 ///          flags      u8       bit 0: [task], bit 1: [failed]
 ///          [failed]   32 + 2   SHA-256 of the offer that failed last, how often in a row (u16)
 ///          owed       u8       count; each: module text8, failure u8 (1 … 4), description text8
@@ -30,12 +32,16 @@ use otaru_wire::{Digest, DigestMethod, Failure, Hasher, Module, Notice};
 ///          flags      u8       bit 0: delta, bit 1: [extra text32], bit 2: [signature text32]
 ///          files      u8       count, 1 … 20; each:
 ///                              flags u8 (bit 0: complete, bit 1: [name text16], bit 2: SHA-256, else MD5,
-///                              bit 3: over MQTT), size u64, digest 16 or 32,
-///                              link text16, or stream u64 and file u32
-///          running    u8       0, or 1: offset u64, hash state (u8 length and bytes), etag text16 (empty: none)
+///                              bit 3: over MQTT, bit 4: [second digest]), size u64, digest 16 or 32,
+///                              [digest of the other method: 32 or 16], link text16, or stream u64 and file u32
+///          running    u8       0, or 1: offset u64, hash states of the digest and of the second one
+///                              (each u8 length and bytes; 0: none), etag text16 (empty: none)
 /// ```
 ///
 /// `running` belongs to the first file that is not complete. Sequence number and checksum are the store's.
+///
+/// Version 1 had neither bit 4 nor the second hash state. It is still read, so that a device that updates otaru itself
+/// keeps its Task; written is version 2 alone.
 ///
 /// A newer layout gets a new version number; a reader refuses what it does not know ([`RecordError::Newer`]), so
 /// that an older otaru that comes back after a fallback starts its Task anew instead of misreading it.
@@ -58,7 +64,7 @@ pub enum RecordError {
 }
 
 impl Record {
-    /// The most bytes a Record has. One of a one-file package has about 600.
+    /// The most bytes a Record has. One of a one-file package has about 700.
     pub const MAX_BYTES: usize = 256 * 1024;
 
     /// For each file of the Task in hand, how many bytes from its start are stored and need not be fetched again;
@@ -121,8 +127,8 @@ pub(crate) enum Stage {
 pub(crate) struct Running {
     /// So many bytes from the start are stored.
     pub(crate) offset: u64,
-    /// The state of the hasher that took them.
-    pub(crate) hash: Vec<u8>,
+    /// The state of the hashing that took them.
+    pub(crate) hash: HashState,
     /// The validator of the server's file they are from.
     pub(crate) etag: Option<String>,
 }
@@ -183,17 +189,24 @@ impl Task {
         files.filter(|(_, complete)| **complete).fold(0, |sum, (file, _)| sum.saturating_add(file.size))
     }
 
-    /// A hasher that has taken the running file's stored bytes, and how many they are; from zero if there are none.
-    pub(crate) fn hasher(&self, method: DigestMethod) -> (Hasher, u64) {
+    /// A hashing that has taken the running file's stored bytes, and how many they are; from zero if there are none.
+    pub(crate) fn hashing(&self, file: &File) -> (Hashing, u64) {
         self.running
             .as_ref()
-            .and_then(|running| Some((Hasher::restore(method, &running.hash).ok()?, running.offset)))
-            .unwrap_or_else(|| (Hasher::new(method), 0))
+            .and_then(|running| Some((Hashing::restore(file, &running.hash)?, running.offset)))
+            .unwrap_or_else(|| (Hashing::new(file), 0))
     }
 
-    /// Takes over the links of the same offer.
-    pub(crate) fn refresh_links(&mut self, notice: Notice) {
-        self.notice = notice;
+    /// Takes over the links of the same offer. A second digest that it does not repeat still holds; true if it tells
+    /// one that was not known.
+    pub(crate) fn refresh_links(&mut self, notice: Notice) -> bool {
+        let known = core::mem::replace(&mut self.notice, notice);
+        let mut learned = false;
+        for (file, known) in self.notice.files.iter_mut().zip(known.files) {
+            learned |= known.also.is_none() && file.also.is_some();
+            file.also = known.also.or(file.also);
+        }
+        learned
     }
 }
 

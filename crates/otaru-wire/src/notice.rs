@@ -167,8 +167,8 @@ pub enum NoticeError {
 }
 
 impl Notice {
-    /// Checks what no dialect may break: at least one file, none empty, links of bearable length without
-    /// blanks or control characters (a line break in a link would forge a header).
+    /// Checks what no dialect may break: at least one file, none empty, all by link or all in blocks, links of
+    /// bearable length without blanks or control characters (a line break in a link would forge a header).
     ///
     /// # Errors
     /// The first rule broken.
@@ -177,6 +177,10 @@ impl Notice {
             0 => return Err(NoticeError::NoFiles),
             count if count > MAX_FILES => return Err(NoticeError::TooManyFiles { count }),
             _ => {}
+        }
+        let streamed = |file: &File| matches!(file.source, Source::Mqtt { .. });
+        if self.files.iter().any(streamed) && !self.files.iter().all(streamed) {
+            return Err(NoticeError::MixedSources);
         }
         for (index, file) in self.files.iter().enumerate() {
             if file.size == 0 {
@@ -200,13 +204,20 @@ impl Notice {
     }
 
     /// True if `other` offers the same bytes as the same version of the same module. Links may differ: a fresh
-    /// link for the Task in hand is the same offer.
+    /// link for the Task in hand is the same offer. So may what only one of the two tells: a second digest.
     pub fn same_offer(&self, other: &Notice) -> bool {
         self.version == other.version
             && self.module == other.module
             && self.delta == other.delta
             && self.files.len() == other.files.len()
-            && self.files.iter().zip(&other.files).all(|(a, b)| a.size == b.size && a.digest == b.digest)
+            && self.files.iter().zip(&other.files).all(|(a, b)| a.is_same(b))
+    }
+}
+
+impl File {
+    fn is_same(&self, other: &File) -> bool {
+        let contradicted = self.also.zip(other.also).is_some_and(|(a, b)| a != b);
+        self.size == other.size && self.digest == other.digest && !contradicted
     }
 }
 
@@ -234,11 +245,19 @@ mod tests {
         assert_eq!(good.check(), Ok(()));
         assert_eq!(Notice { files: vec![], ..good.clone() }.check(), Err(NoticeError::NoFiles));
         let many = vec![good.files[0].clone(); MAX_FILES + 1];
-        assert_eq!(Notice { files: many, ..good }.check(), Err(NoticeError::TooManyFiles { count: 21 }));
+        assert_eq!(
+            Notice { files: many, ..good.clone() }.check(),
+            Err(NoticeError::TooManyFiles { count: 21 })
+        );
         assert_eq!(notice(0, "http://x/a").check(), Err(NoticeError::EmptyFile { index: 0 }));
         let long = "x".repeat(MAX_URL_BYTES + 1);
         assert_eq!(notice(1, &long).check(), Err(NoticeError::UrlTooLong { index: 0, len: 8193 }));
         assert_eq!(notice(1, &long[1..]).check(), Ok(()));
+        let mut mixed = good.clone();
+        mixed.files.push(File { source: Source::Mqtt { stream: 1, file: 1 }, ..mixed.files[0].clone() });
+        assert_eq!(mixed.check(), Err(NoticeError::MixedSources));
+        mixed.files.remove(0);
+        assert_eq!(mixed.check(), Ok(()));
         for found in ['\r', '\n', '\0', ' ', '\u{85}', '\u{a0}'] {
             let forged = notice(1, &alloc::format!("http://x/a{found}Host: y"));
             assert_eq!(forged.check(), Err(NoticeError::Character { what: "link", found }));
@@ -253,5 +272,18 @@ mod tests {
         assert!(!a.same_offer(&Notice { delta: true, ..a.clone() }));
         assert!(!a.same_offer(&Notice { version: "2.0.1".parse().unwrap(), ..a.clone() }));
         assert_eq!(notice(u64::MAX, "x").total_size(), u64::MAX);
+    }
+
+    #[test]
+    fn a_second_digest_may_be_missing_and_must_not_contradict() {
+        let with = |also| {
+            let mut notice = notice(9, "http://x/a");
+            notice.files[0].also = also;
+            notice
+        };
+        let (none, one, other) =
+            (with(None), with(Some(Digest::Sha256([1; 32]))), with(Some(Digest::Sha256([2; 32]))));
+        assert!(none.same_offer(&one) && one.same_offer(&none) && one.same_offer(&one));
+        assert!(!one.same_offer(&other));
     }
 }

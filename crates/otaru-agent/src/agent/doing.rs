@@ -77,7 +77,7 @@ impl Agent {
         let digests: Vec<_> = self
             .updater
             .task()
-            .map(|task| task.files.iter().map(|(_, digest)| *digest).collect())
+            .map(|task| task.files.iter().map(|file| file.digest).collect())
             .unwrap_or_default();
         self.slots.finish(module, version, &digests)?;
         self.markers.activate(module, version)

@@ -2,12 +2,17 @@
 
 use alloc::vec::Vec;
 
-use otaru_wire::{Digest, DigestMethod, Failure, File, Hasher, MAX_FILES, Module, Notice, Source, Version};
+use otaru_wire::{Digest, DigestMethod, Failure, File, MAX_FILES, Module, Notice, Source, Version};
 
 use super::cursor::{Reader, Writer};
 use super::{FailedOffer, MAX_DESCRIPTION_BYTES, Owed, Record, RecordError, Running, Stage, Task, clip};
+use crate::hashing::{HashState, Hashing};
 
-const VERSION: u16 = 1;
+/// What is written.
+const VERSION: u16 = 2;
+
+/// The oldest layout read: without second digests.
+const OLDEST: u16 = 1;
 
 const TASK: u8 = 1;
 const FAILED: u8 = 1 << 1;
@@ -20,6 +25,7 @@ const COMPLETE: u8 = 1;
 const NAME: u8 = 1 << 1;
 const SHA256: u8 = 1 << 2;
 const MQTT: u8 = 1 << 3;
+const ALSO: u8 = 1 << 4;
 
 const FAILURES: [Failure; 4] = [Failure::Upgrade, Failure::Download, Failure::Digest, Failure::Write];
 
@@ -71,8 +77,11 @@ fn write_task(out: &mut Writer, task: &Task) {
         Some(running) => {
             out.u8(1);
             out.u64(running.offset);
-            out.u8(running.hash.len() as u8);
-            out.bytes(&running.hash);
+            for state in [Some(&running.hash.first), running.hash.also.as_ref()] {
+                let state = state.map_or(&[][..], |state| state);
+                out.u8(state.len() as u8);
+                out.bytes(state);
+            }
             out.text16(running.etag.as_deref().unwrap_or_default());
         }
     }
@@ -84,12 +93,16 @@ fn write_file(out: &mut Writer, file: &File, complete: bool) {
     out.u8(flag(COMPLETE, complete)
         | flag(NAME, file.name.is_some())
         | flag(SHA256, sha256)
-        | flag(MQTT, mqtt));
+        | flag(MQTT, mqtt)
+        | flag(ALSO, file.also.is_some()));
     if let Some(name) = &file.name {
         out.text16(name);
     }
     out.u64(file.size);
     out.bytes(file.digest.as_bytes());
+    if let Some(also) = &file.also {
+        out.bytes(also.as_bytes());
+    }
     match &file.source {
         Source::Http { url } => out.text16(url),
         Source::Mqtt { stream, file } => {
@@ -102,13 +115,15 @@ fn write_file(out: &mut Writer, file: &File, complete: bool) {
 pub(super) fn read(bytes: &[u8]) -> Result<Record, RecordError> {
     let mut from = Reader(bytes);
     match from.u16().ok_or(RecordError::Damaged)? {
-        VERSION => read_record(&mut from).filter(|_| from.0.is_empty()).ok_or(RecordError::Damaged),
+        version @ OLDEST..=VERSION => {
+            read_record(&mut from, version).filter(|_| from.0.is_empty()).ok_or(RecordError::Damaged)
+        }
         0 => Err(RecordError::Damaged),
         newer => Err(RecordError::Newer(newer)),
     }
 }
 
-fn read_record(from: &mut Reader<'_>) -> Option<Record> {
+fn read_record(from: &mut Reader<'_>, version: u16) -> Option<Record> {
     let flags = from.u8()?;
     let failed = if flags & FAILED == 0 {
         None
@@ -123,11 +138,11 @@ fn read_record(from: &mut Reader<'_>) -> Option<Record> {
             description: clip(from.text8()?, MAX_DESCRIPTION_BYTES),
         });
     }
-    let task = if flags & TASK == 0 { None } else { Some(read_task(from)?) };
+    let task = if flags & TASK == 0 { None } else { Some(read_task(from, version)?) };
     Some(Record { task, failed, owed })
 }
 
-fn read_task(from: &mut Reader<'_>) -> Option<Task> {
+fn read_task(from: &mut Reader<'_>, layout: u16) -> Option<Task> {
     let stage = match from.u8()? {
         0 => Stage::Fetching,
         1 => Stage::Activating,
@@ -142,7 +157,7 @@ fn read_task(from: &mut Reader<'_>) -> Option<Task> {
     let count = usize::from(from.u8()?);
     let (mut files, mut complete) = (Vec::with_capacity(count.min(MAX_FILES)), Vec::new());
     for _ in 0..count {
-        let (file, done) = read_file(from)?;
+        let (file, done) = read_file(from, layout)?;
         files.push(file);
         complete.push(done);
     }
@@ -151,39 +166,51 @@ fn read_task(from: &mut Reader<'_>) -> Option<Task> {
     let mut task = Task { notice, stage, complete, running: None, digest_retries, restarts };
     match from.u8()? {
         0 => {}
-        1 => task.running = Some(read_running(from, &task)?),
+        1 => task.running = Some(read_running(from, layout, &task)?),
         _ => return None,
     }
     Some(task)
 }
 
-fn read_file(from: &mut Reader<'_>) -> Option<(File, bool)> {
+fn read_file(from: &mut Reader<'_>, layout: u16) -> Option<(File, bool)> {
     let flags = from.u8()?;
     let name = if flags & NAME == 0 { None } else { Some(from.text16()?) };
     let size = from.u64()?;
-    let digest = if flags & SHA256 == 0 {
-        Digest::Md5(from.take(16)?.try_into().ok()?)
-    } else {
-        Digest::Sha256(from.take(32)?.try_into().ok()?)
-    };
+    let md5 = flags & SHA256 == 0;
+    let digest = read_digest(from, md5)?;
+    let also = if flags & ALSO == 0 || layout == OLDEST { None } else { Some(read_digest(from, !md5)?) };
     let source = if flags & MQTT == 0 {
         Source::Http { url: from.text16()? }
     } else {
         Source::Mqtt { stream: from.u64()?, file: u32::from_le_bytes(from.take(4)?.try_into().ok()?) }
     };
-    // The record keeps the digest that is checked; a second one is told again with every notice.
-    Some((File { name, size, digest, also: None, source }, flags & COMPLETE != 0))
+    Some((File { name, size, digest, also, source }, flags & COMPLETE != 0))
 }
 
-/// Stored bytes must lie within the file they are of, and their hash state must be one of its method.
-fn read_running(from: &mut Reader<'_>, task: &Task) -> Option<Running> {
+fn read_digest(from: &mut Reader<'_>, md5: bool) -> Option<Digest> {
+    Some(if md5 {
+        Digest::Md5(from.take(16)?.try_into().ok()?)
+    } else {
+        Digest::Sha256(from.take(32)?.try_into().ok()?)
+    })
+}
+
+/// Stored bytes must lie within the file they are of, and their hash states must be of its methods.
+fn read_running(from: &mut Reader<'_>, layout: u16, task: &Task) -> Option<Running> {
     let file = task.notice.files.get(task.next_file()?)?;
     let offset = from.u64().filter(|offset| *offset <= file.size)?;
-    let len = from.u8()?.into();
-    let hash = from.take(len)?.to_vec();
-    Hasher::restore(file.digest.method(), &hash).ok()?;
+    let first = read_state(from)?;
+    let also =
+        if layout == OLDEST { None } else { Some(read_state(from)?).filter(|state| !state.is_empty()) };
+    let hash = HashState { first, also };
+    Hashing::restore(file, &hash)?;
     let etag = Some(from.text16()?).filter(|etag| !etag.is_empty());
     Some(Running { offset, hash, etag })
+}
+
+fn read_state(from: &mut Reader<'_>) -> Option<Vec<u8>> {
+    let len = from.u8()?.into();
+    Some(from.take(len)?.to_vec())
 }
 
 fn flag(bit: u8, set: bool) -> u8 {
@@ -199,31 +226,21 @@ mod tests {
     use super::*;
 
     fn sample() -> Record {
-        let mut hasher = Hasher::new(DigestMethod::Sha256);
-        hasher.update(b"1234");
+        let file = |name: Option<&str>, size, digest, also, url: &str| File {
+            name: name.map(ToString::to_string),
+            size,
+            digest,
+            also,
+            source: Source::Http { url: url.to_string() },
+        };
+        let (md5, sha256) = (Digest::Md5([7; 16]), Digest::Sha256([8; 32]));
         let files = vec![
-            File {
-                name: Some("app.bin".to_string()),
-                size: 9,
-                digest: Digest::Md5([7; 16]),
-                also: None,
-                source: Source::Http { url: "http://h/a?t=1".to_string() },
-            },
-            File {
-                name: None,
-                size: 10,
-                digest: Digest::Sha256([8; 32]),
-                also: None,
-                source: Source::Http { url: "http://h/b".to_string() },
-            },
-            File {
-                name: None,
-                size: 11,
-                digest: Digest::Sha256([9; 32]),
-                also: None,
-                source: Source::Mqtt { stream: 4102, file: 3 },
-            },
+            file(Some("app.bin"), 9, md5, None, "http://h/a?t=1"),
+            file(None, 10, sha256, Some(md5), "http://h/b"),
+            file(None, 11, md5, Some(sha256), "http://h/c"),
         ];
+        let mut hashing = Hashing::new(&files[1]);
+        hashing.update(b"1234");
         let notice = Notice {
             version: Version::new("2.0.0").unwrap(),
             module: Module::new("mcu").unwrap(),
@@ -236,7 +253,7 @@ mod tests {
             task: Some(Task {
                 stage: Stage::Reverting("too hot".to_string()),
                 complete: vec![true, false, false],
-                running: Some(Running { offset: 4, hash: hasher.save(), etag: Some("\"e\"".to_string()) }),
+                running: Some(Running { offset: 4, hash: hashing.save(), etag: Some("\"e\"".to_string()) }),
                 digest_retries: 1,
                 restarts: 2,
                 notice,
@@ -252,10 +269,44 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was_saved() {
-        for record in [Record::default(), sample()] {
+        let mut streamed = sample();
+        for (file, place) in streamed.task.as_mut().unwrap().notice.files.iter_mut().zip(1..) {
+            file.source = Source::Mqtt { stream: 4102, file: place };
+        }
+        for record in [Record::default(), sample(), streamed] {
             assert_eq!(read(&write(&record)), Ok(record));
         }
-        assert_eq!(write(&Record::default()), [1, 0, 0, 0], "an empty record is four bytes for ever");
+        assert_eq!(write(&Record::default()), [2, 0, 0, 0], "an empty record is four bytes for ever");
+    }
+
+    /// Source: what the first released layout wrote for one file of 9 bytes, of which 4 are stored.
+    #[test]
+    fn a_record_of_the_first_layout_is_still_read() {
+        let mut hasher = otaru_wire::Hasher::new(DigestMethod::Md5);
+        hasher.update(b"1234");
+        let mut old = vec![1, 0, TASK, 0, 0, 1, 0, 2, 0, 5];
+        old.extend(b"2.0.0");
+        old.extend([7]);
+        old.extend(b"default");
+        old.extend([0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0]);
+        old.extend([7; 16]);
+        old.extend([10, 0]);
+        old.extend(b"http://h/a");
+        let state = hasher.save();
+        old.extend([1, 4, 0, 0, 0, 0, 0, 0, 0, state.len() as u8]);
+        old.extend(state);
+        old.extend([3, 0]);
+        old.extend(b"\"e\"");
+        let record = read(&old).unwrap();
+        let task = record.task.as_ref().unwrap();
+        assert_eq!((record.stored(), task.digest_retries, task.restarts), (vec![4], 1, 2));
+        assert_eq!(task.notice.files[0].digest, Digest::Md5([7; 16]));
+        let (mut hashing, offset) = task.hashing(&task.notice.files[0]);
+        hashing.update(b"56789");
+        let whole = Digest::from_hex(DigestMethod::Md5, "25f9e794323b453885f5181f1b624d0b").unwrap();
+        let nine = File { digest: whole, ..task.notice.files[0].clone() };
+        assert_eq!((offset, hashing.mismatch(&nine)), (4, None), "the hash goes on where it was");
+        assert_eq!(read(&write(&record)), Ok(record), "and is kept in the layout of today");
     }
 
     #[test]
@@ -280,7 +331,7 @@ mod tests {
             name: Some("n".repeat(super::super::MAX_NAME_BYTES)),
             size: u64::MAX,
             digest: Digest::Sha256([8; 32]),
-            also: None,
+            also: Some(Digest::Md5([9; 16])),
             source: Source::Http { url: "u".repeat(otaru_wire::MAX_URL_BYTES) },
         };
         task.notice.files = vec![file; MAX_FILES];
@@ -293,12 +344,12 @@ mod tests {
         let bytes = write(&record);
         assert!(bytes.len() <= Record::MAX_BYTES, "{} bytes", bytes.len());
         assert_eq!(read(&bytes), Ok(record));
-        assert!(write(&sample()).len() < 600);
+        assert!(write(&sample()).len() < 700);
     }
 
     #[test]
     fn a_newer_record_says_so() {
-        assert_eq!(read(&[2, 0, 9, 9, 9]), Err(RecordError::Newer(2)));
+        assert_eq!(read(&[3, 0, 9, 9, 9]), Err(RecordError::Newer(3)));
     }
 
     #[test]

@@ -12,12 +12,13 @@ use alloc::{
     string::{String, ToString},
 };
 
-use otaru_wire::{ByteRange, Failure, File, Hasher, Notice, Source, http_range::strong_etag};
+use otaru_wire::{ByteRange, Failure, File, Notice, Source, http_range::strong_etag};
 
 use super::{Meaning, State, decline, drop_task, fail, idle::Idle, replace, verifying::Verifying, weigh};
 use crate::{
     Event, Output, Trouble,
     context::{Context, Cue},
+    hashing::Hashing,
     progress::{Pace, percent},
     record::Task,
     timers::Timer,
@@ -28,16 +29,16 @@ pub(crate) struct Fetching {
     task: Task,
     /// The file, from 0.
     file: usize,
-    /// Size and digest of it.
+    /// Size, digests and source of it.
     wanted: File,
     /// Has taken all bytes up to `taken`.
-    hasher: Hasher,
+    hashing: Hashing,
     /// Bytes handed to the slot.
     taken: u64,
     /// Bytes the slot has.
     stored: u64,
     /// Stores under way: where each ends, and the hash there if the Record is to be saved then.
-    stores: VecDeque<(u64, Option<Hasher>)>,
+    stores: VecDeque<(u64, Option<Hashing>)>,
     /// Where the Record was last saved, or will be.
     checkpoint: u64,
     etag: Option<String>,
@@ -119,10 +120,10 @@ impl Fetching {
         let Some((file, wanted)) = file else {
             return Verifying::enter(cx, task, prepared);
         };
-        let (hasher, stored) = task.hasher(wanted.digest.method());
+        let (hashing, stored) = task.hashing(&wanted);
         let state = Self {
             file,
-            hasher,
+            hashing,
             taken: stored,
             stored,
             checkpoint: stored,
@@ -244,7 +245,7 @@ impl Fetching {
         cx.abandon();
         cx.event(Event::StartedOver { reason });
         self.stores.clear();
-        self.hasher = Hasher::new(self.wanted.digest.method());
+        self.hashing = Hashing::new(&self.wanted);
         (self.taken, self.stored, self.checkpoint) = (0, 0, 0);
         (self.etag, self.task.running, self.resumed) = (None, None, false);
         self.ignored_ranges = 0;

@@ -14,7 +14,7 @@ use alloc::string::{String, ToString};
 use otaru_wire::{Failure, Module, Notice, Source};
 
 use crate::{
-    Event, TaskSummary,
+    Event, Protocol, TaskSummary,
     context::{Context, Cue},
     record::Task,
 };
@@ -178,11 +178,16 @@ pub(crate) fn succeed(cx: &mut Context, module: Module) -> State {
 
 /// The Task as the user sees it.
 pub(crate) fn summary(notice: &Notice) -> TaskSummary {
+    let streamed = notice.files.iter().any(|file| matches!(file.source, Source::Mqtt { .. }));
+    let protocol = if streamed { Protocol::Mqtt } else { Protocol::Http };
     TaskSummary {
         version: notice.version.clone(),
         module: notice.module.clone(),
-        files: notice.files.iter().map(|file| (file.size, file.digest)).collect(),
+        files: notice.files.clone(),
+        total_bytes: notice.total_size(),
+        protocol,
         extra: notice.extra.clone(),
+        signature: notice.signature.clone(),
         delta: notice.delta,
     }
 }

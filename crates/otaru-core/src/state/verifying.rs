@@ -2,12 +2,13 @@
 
 use alloc::{format, vec::Vec};
 
-use otaru_wire::{ByteRange, Failure, Hasher, Notice};
+use otaru_wire::{ByteRange, Digest, Failure, Notice};
 
 use super::{Meaning, State, decline, fail, fetching::Fetching, replace, staged::Staged, weigh};
 use crate::{
     Event, Output, SlotError,
     context::{Context, Cue},
+    hashing::{Hashing, name},
     ledger::Kind,
     record::{Stage, Task},
     timers::Timer,
@@ -28,7 +29,7 @@ pub(crate) struct Verifying {
     file: usize,
     /// The next byte asked for.
     asked: ByteRange,
-    hasher: Hasher,
+    hashing: Hashing,
 }
 
 impl Verifying {
@@ -49,8 +50,8 @@ impl Verifying {
 
     /// Begins with that file; past the last one all is proven.
     fn file(cx: &mut Context, task: Task, file: usize) -> State {
-        match task.notice.files.get(file).map(|file| Hasher::new(file.digest.method())) {
-            Some(hasher) => Self { task, file, asked: ByteRange { start: 0, end: 0 }, hasher }.read_on(cx),
+        match task.notice.files.get(file).map(Hashing::new) {
+            Some(hashing) => Self { task, file, asked: ByteRange { start: 0, end: 0 }, hashing }.read_on(cx),
             None => {
                 cx.report_percent(&task.notice.module, 100);
                 cx.event(Event::Verified);
@@ -73,11 +74,14 @@ impl Verifying {
             Cue::Cancel => decline(cx, &self.task.notice.module, "canceled"),
             Cue::Notice(notice) => match weigh(cx, &self.task.notice, notice) {
                 Meaning::Links(notice) => {
-                    self.task.refresh_links(notice);
-                    State::Verifying(self)
+                    if !self.task.refresh_links(notice) {
+                        return State::Verifying(self);
+                    }
+                    cx.abandon(); // what was read back so far has to hash to the new digest too
+                    Self::file(cx, self.task, 0)
                 }
-                Meaning::Newer(newer) => replace(cx, newer),
                 Meaning::Nothing => State::Verifying(self),
+                Meaning::Newer(newer) => replace(cx, newer),
             },
             _ => State::Verifying(self),
         }
@@ -110,20 +114,23 @@ impl Verifying {
             let reason = format!("the slot read back {} bytes at {offset} of file {file}", bytes.len());
             return self.fail(cx, Failure::Write, &reason);
         }
-        self.hasher.update(&bytes);
+        self.hashing.update(&bytes);
         if self.asked.end < self.size() {
             return self.read_on(cx);
         }
-        let wanted = self.task.notice.files.get(self.file).map(|file| file.digest);
-        if wanted != Some(self.hasher.clone().finish()) {
-            return self.wrong_digest(cx);
+        if let Some(digest) =
+            self.task.notice.files.get(self.file).and_then(|file| self.hashing.mismatch(file))
+        {
+            return self.wrong_digest(cx, &digest);
         }
         Self::file(cx, self.task, self.file + 1)
     }
 
     /// The slot does not hold what it was given: that file is fetched again from zero, the others stay.
-    fn wrong_digest(mut self, cx: &mut Context) -> State {
-        let reason = format!("file {}, read back from the slot, does not hash to its digest", self.file);
+    fn wrong_digest(mut self, cx: &mut Context, digest: &Digest) -> State {
+        let method = name(digest.method());
+        let reason =
+            format!("file {}, read back from the slot, does not hash to its digest by {method}", self.file);
         if u32::from(self.task.digest_retries) >= cx.policy().digest_attempts {
             return self.fail(cx, Failure::Digest, &reason);
         }

@@ -1,9 +1,12 @@
 //! Upgrades where nothing goes wrong.
 
-use otaru_core::Event;
-use otaru_wire::DigestMethod;
+use otaru_core::{Event, Protocol};
+use otaru_wire::{DigestMethod, Source};
 
-use crate::world::{World, image, platform::Package};
+use crate::world::{
+    World, image,
+    platform::{Package, digest},
+};
 
 fn clean(package: &Package) -> World {
     let mut world = World::new();
@@ -43,6 +46,26 @@ fn a_module_is_updated_alone() {
 #[test]
 fn md5_will_do() {
     clean(&Package { method: DigestMethod::Md5, ..Package::new(vec![image(3_000, 3)]) });
+}
+
+#[test]
+fn an_md5_beside_the_sha256_is_computed_in_the_same_pass() {
+    let image = image(3_000, 3);
+    let also = Some(digest(DigestMethod::Md5, &image));
+    clean(&Package { also, ..Package::new(vec![image]) });
+}
+
+#[test]
+fn a_task_is_told_with_all_that_its_notice_says() {
+    let image = image(3_000, 3);
+    let also = Some(digest(DigestMethod::Md5, &image));
+    let world = clean(&Package { also, ..Package::new(vec![image.clone()]) });
+    let Some(Event::Offered(task)) = world.events.first() else { panic!("{:?}", world.events) };
+    let told = (task.version.as_str(), task.module.as_str(), task.total_bytes, task.protocol, task.delta);
+    assert_eq!(told, ("2.0.0", "default", 3_000, Protocol::Http, false));
+    let [file] = &task.files[..] else { panic!("{task:?}") };
+    assert_eq!((file.size, file.digest, file.also), (3_000, digest(DigestMethod::Sha256, &image), also));
+    assert!(matches!(&file.source, Source::Http { url } if url.starts_with("http://files/default/2.0.0/0")));
 }
 
 #[test]

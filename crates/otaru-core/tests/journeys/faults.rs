@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use otaru_core::{Event, Input, Policy, Trouble};
-use otaru_wire::{ByteRange, DigestMethod};
+use otaru_wire::{ByteRange, Digest, DigestMethod};
 
 use crate::world::{
     SIZE, World, image, offered, package,
@@ -256,6 +256,39 @@ fn a_wrong_digest_starts_over_once() {
             0,
             "the bytes were hashed as they came: nothing had to be read back"
         );
+    }
+}
+
+#[test]
+fn a_second_digest_that_is_wrong_is_reported_and_never_activates() {
+    let package = Package { also: Some(Digest::Md5([7; 16])), ..package() };
+    let mut world = offered(&package);
+    world.boot();
+    world.run();
+    world.assert_failed(-3, "digest by MD5");
+    assert_eq!((starts(&world), world.count(|event| *event == Event::Staged)), (vec![0, 0], 0));
+}
+
+#[test]
+fn a_second_digest_told_while_the_download_runs_is_proven_when_the_slot_is_read_back() {
+    for (also, good) in
+        [(digest(DigestMethod::Md5, &package().files[0]), true), (Digest::Md5([7; 16]), false)]
+    {
+        let mut world = offered(&package());
+        world.server.faults = [Fault::Breaks(2_000)].into();
+        world.boot();
+        world.run_until_event(|event| matches!(event, Event::Retrying { .. }));
+        let push = world.platform.push(&Package { also: Some(also), ..package() });
+        world.give(push);
+        world.run();
+        if good {
+            world.assert_updated(&package());
+            assert_eq!(world.stored, SIZE as u64);
+        } else {
+            world.assert_failed(-3, "digest by MD5");
+            let read_back = |event: &Event| matches!(event, Event::StartedOver { reason } if reason.contains("read back"));
+            assert_eq!(world.count(read_back), 1, "the first pass was not whole for the second digest");
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use alloc::{format, vec::Vec};
 
-use otaru_wire::{Failure, Hasher};
+use otaru_wire::{Digest, Failure};
 
 use super::{Fetching, Next, Phase};
 use crate::{
     Event, FetchError, Head, Output, SlotError, Trouble,
     context::Context,
+    hashing::{Hashing, name},
     ledger::Kind,
     record::Running,
     state::{
@@ -73,7 +74,7 @@ impl Fetching {
             }
             return self.fetch_over(cx, Trouble::TooMany);
         }
-        self.hasher.update(&bytes);
+        self.hashing.update(&bytes);
         cx.ask(Kind::Stored, Output::Store { file: self.file, offset: self.taken, bytes });
         self.taken = until;
         // Saved early rather than late: one more piece like this one would be more than a cut may cost.
@@ -81,7 +82,7 @@ impl Fetching {
         if due {
             self.checkpoint = until;
         }
-        self.stores.push_back((until, due.then(|| self.hasher.clone())));
+        self.stores.push_back((until, due.then(|| self.hashing.clone())));
         cx.start_timer(Timer::Stall, cx.policy().stall_timeout);
         State::Fetching(self)
     }
@@ -126,7 +127,7 @@ impl Fetching {
         if let Err(error) = result {
             return self.fail(cx, Failure::Write, format!("{error}"));
         }
-        let Some((expected, hasher)) = self.stores.pop_front() else {
+        let Some((expected, hashing)) = self.stores.pop_front() else {
             return State::Fetching(self);
         };
         if (file, end) != (self.file, expected) {
@@ -134,16 +135,16 @@ impl Fetching {
         }
         self.stored = end;
         (self.retries, self.without_network, self.links, self.ignored_ranges) = (0, 0, 0, 0);
-        if let Some(hasher) = hasher {
-            self.keep_stored(cx, &hasher);
+        if let Some(hashing) = hashing {
+            self.keep_stored(cx, &hashing);
         }
         self.tell_progress(cx);
         if matches!(self.phase, Phase::Draining) { self.drain(cx) } else { State::Fetching(self) }
     }
 
-    /// Lets the Record cover all that is stored; `hasher` has taken exactly that.
-    fn keep_stored(&mut self, cx: &mut Context, hasher: &Hasher) {
-        let running = Running { offset: self.stored, hash: hasher.save(), etag: self.etag.clone() };
+    /// Lets the Record cover all that is stored; `hashing` has taken exactly that.
+    fn keep_stored(&mut self, cx: &mut Context, hashing: &Hashing) {
+        let running = Running { offset: self.stored, hash: hashing.save(), etag: self.etag.clone() };
         self.task.running = Some(running);
         cx.keep_task(Some(&self.task));
     }
@@ -154,10 +155,10 @@ impl Fetching {
             return State::Fetching(self);
         }
         self.checkpoint = self.taken;
-        let hasher = self.hasher.clone();
+        let hashing = self.hashing.clone();
         match self.stores.back_mut() {
-            Some((_, saved)) => *saved = Some(hasher),
-            None => self.keep_stored(cx, &hasher),
+            Some((_, saved)) => *saved = Some(hashing),
+            None => self.keep_stored(cx, &hashing),
         }
         State::Fetching(self)
     }
@@ -174,15 +175,15 @@ impl Fetching {
         }
     }
 
-    /// All bytes were handed out; when the slot has them the file is complete, if its digest is right.
+    /// All bytes were handed out; when the slot has them the file is complete, if its digests are right.
     pub(super) fn drain(mut self, cx: &mut Context) -> State {
         if !self.stores.is_empty() {
             self.phase = Phase::Draining;
             return State::Fetching(self);
         }
         self.tell_fetched(cx);
-        if self.hasher.clone().finish() != self.wanted.digest {
-            return self.wrong_digest(cx);
+        if let Some(digest) = self.hashing.mismatch(&self.wanted) {
+            return self.wrong_digest(cx, &digest);
         }
         if let Some(complete) = self.task.complete.get_mut(self.file) {
             *complete = true;
@@ -193,8 +194,8 @@ impl Fetching {
         Self::next(cx, task, pace, prepared, |state, cx| state.request(cx, true))
     }
 
-    fn wrong_digest(mut self, cx: &mut Context) -> State {
-        let reason = format!("file {} does not hash to its digest", self.file);
+    fn wrong_digest(mut self, cx: &mut Context, digest: &Digest) -> State {
+        let reason = format!("file {} does not hash to its digest by {}", self.file, name(digest.method()));
         if u32::from(self.task.digest_retries) >= cx.policy().digest_attempts {
             return self.fail(cx, Failure::Digest, reason);
         }

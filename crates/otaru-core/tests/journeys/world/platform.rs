@@ -13,13 +13,15 @@ pub(crate) struct Package {
     pub(crate) version: &'static str,
     pub(crate) module: &'static str,
     pub(crate) method: DigestMethod,
+    /// A digest of the other method, told beside the first.
+    pub(crate) also: Option<Digest>,
     pub(crate) files: Vec<Vec<u8>>,
 }
 
 impl Package {
     /// Version 2.0.0 of the whole device.
     pub(crate) fn new(files: Vec<Vec<u8>>) -> Self {
-        Self { version: "2.0.0", module: "default", method: DigestMethod::Sha256, files }
+        Self { version: "2.0.0", module: "default", method: DigestMethod::Sha256, also: None, files }
     }
 }
 
@@ -56,7 +58,7 @@ impl Platform {
             name: (package.files.len() > 1).then(|| format!("part{at}.bin")),
             size: bytes.len() as u64,
             digest: digest(package.method, bytes),
-            also: None,
+            also: package.also,
             source: Source::Http {
                 url: format!("http://files/{}/{}/{at}?t={}", package.module, package.version, self.links),
             },
