@@ -71,11 +71,13 @@ pub struct DeviceConfig {
 
 /// A vendor's spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum DialectName {
     /// Alibaba Cloud, Link SDK v4.
     #[default]
     Aliyun,
+    /// Alibaba Cloud, iotkit-embedded v3.
+    AliyunV3,
 }
 
 /// A text that never shows in a log or a message.
@@ -290,6 +292,7 @@ impl DialectName {
     pub fn device_half(self) -> &'static dyn DeviceHalf {
         match self {
             DialectName::Aliyun => &otaru_wire::dialect::aliyun::Device,
+            DialectName::AliyunV3 => &otaru_wire::dialect::aliyun::DeviceV3,
         }
     }
 }

@@ -266,7 +266,7 @@ impl Updater {
                 );
                 None
             }
-            Ok(Downlink::Foreign) => None,
+            Ok(Downlink::Gateway(_) | Downlink::Foreign) => None,
             Err(error) => {
                 ignore(&mut self.cx, error.to_string());
                 None

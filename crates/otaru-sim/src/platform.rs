@@ -144,10 +144,10 @@ impl Platform {
                 }
                 Vec::new()
             }
-            Report::Query { module } => {
+            Report::Query { module, .. } => {
                 let id = self.open(device, &module).map(|task| task.id);
                 let notice = id.and_then(|id| self.notice(id, now));
-                match aliyun::Platform.write_answer(device, &uplink.id, notice.as_ref()) {
+                match aliyun::Platform.write_answer(&message.topic, device, &uplink.id, notice.as_ref()) {
                     Ok(answer) => {
                         if let Some(id) = id {
                             self.change(id, Task::on_notified, now);
@@ -157,9 +157,10 @@ impl Platform {
                     Err(error) => self.misunderstood(error.to_string()),
                 }
             }
-            other @ (Report::Block(_) | Report::ConfigQuery | Report::ConfigTaken { .. }) => {
-                self.misunderstood(format!("{other:?}, which nothing here offers"))
-            }
+            other @ (Report::Block(_)
+            | Report::ConfigQuery
+            | Report::ConfigTaken { .. }
+            | Report::Gateway(_)) => self.misunderstood(format!("{other:?}, which nothing here offers")),
         }
     }
 

@@ -120,7 +120,7 @@ impl Watch {
                 }
                 self.last_percent_at = Some(now);
             }
-            Report::Progress { .. } | Report::ConfigTaken { .. } => {}
+            Report::Progress { .. } | Report::ConfigTaken { .. } | Report::Gateway(_) => {}
         }
     }
 

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BlockRequest, MessageId, Module, Version};
+use crate::{BlockRequest, GatewayReport, MessageId, Module, Version};
 
 /// A device's word to its platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Report {
     Query {
         /// The part of the device.
         module: Module,
+        /// What it is running, where the dialect's question tells it (aliyun-iotkit-v3 §2.2); it is no version report.
+        running: Option<Version>,
     },
     /// Asks for a part of a file over MQTT.
     Block(BlockRequest),
@@ -41,6 +43,8 @@ pub enum Report {
         /// 200 if it is taken; v3's SDK refuses with 400 (aliyun-iotkit-v3 §2.4).
         code: u16,
     },
+    /// A gateway speaks of the devices behind it.
+    Gateway(GatewayReport),
 }
 
 /// How far a Task is.

@@ -4,7 +4,7 @@
 
 use otaru_wire::{
     DeviceId, Report, Step,
-    dialect::{Downlink, Login, PLATFORM_HALVES, ReadError, aliyun::Topic, device_half},
+    dialect::{DEVICE_HALVES, Downlink, Login, PLATFORM_HALVES, ReadError, aliyun::Topic, platform_half},
 };
 use proptest::prelude::*;
 
@@ -15,8 +15,8 @@ fn me() -> DeviceId {
 /// Reads `payload` on every topic with every half; gives how many took it.
 fn read_everywhere(payload: &[u8]) -> usize {
     let mut taken = 0;
-    for platform in PLATFORM_HALVES {
-        let device = device_half(platform.name()).unwrap();
+    for device in DEVICE_HALVES {
+        let platform = platform_half(device.dialect()).unwrap();
         for topic in Topic::ALL.map(|topic| topic.of(&me())) {
             if let Ok(uplink) = platform.read_report(&topic, payload) {
                 taken += 1;
@@ -34,6 +34,10 @@ fn read_everywhere(payload: &[u8]) -> usize {
             if let Ok(Downlink::Block(block)) = &heard {
                 taken += 1;
                 assert_eq!(block.check(), Ok(()));
+            }
+            if let Ok(Downlink::Gateway(answer)) = &heard {
+                taken += 1;
+                assert!(answer.result.as_ref().err().is_none_or(|(_, reason)| reason.len() <= 128));
             }
             if let Ok(Downlink::Notice(notice)) = heard {
                 taken += 1;

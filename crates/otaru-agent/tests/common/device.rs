@@ -83,10 +83,15 @@ impl Handler for Ear<'_> {
             }
             Report::Query { .. } => {
                 let id: &MessageId = &uplink.id;
-                self.answers.push(aliyun::Platform.write_answer(&self.device, id, notice.as_ref()).unwrap());
+                self.answers.push(
+                    aliyun::Platform.write_answer(&message.topic, &self.device, id, notice.as_ref()).unwrap(),
+                );
             }
-            Report::Progress { .. } | Report::Block(_) | Report::ConfigQuery | Report::ConfigTaken { .. } => {
-            }
+            Report::Progress { .. }
+            | Report::Block(_)
+            | Report::ConfigQuery
+            | Report::ConfigTaken { .. }
+            | Report::Gateway(_) => {}
         }
         Taken::Accepted
     }

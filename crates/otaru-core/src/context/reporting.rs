@@ -52,7 +52,8 @@ impl Context {
     }
 
     pub(crate) fn query(&mut self, module: Module) {
-        self.publish(&Report::Query { module });
+        let running = self.running(&module).cloned();
+        self.publish(&Report::Query { module, running });
     }
 
     /// Reports a failure now, or keeps it until somebody listens.

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use otaru_fleet::{CampaignId, Package, PackageId, Task, TaskId, TaskState, Transition};
-use otaru_wire::{BlockRequest, DeviceId, MessageId, NoConfig, Notice, mqtt::Message};
+use otaru_wire::{
+    BlockRequest, DeviceId, GatewayRefusal, GatewayReport, MessageId, NoConfig, Notice, mqtt::Message,
+};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, error};
 
@@ -19,6 +21,17 @@ use crate::{
 const CHUNK: u32 = 500;
 /// A starting campaign's notices go out this many times a second.
 const BURSTS_PER_SECOND: u32 = 10;
+
+/// A device's question, as far as its answer depends on it.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    /// Where it was asked: some generations are answered where they ask.
+    pub(super) topic: &'a str,
+    /// Who asks.
+    pub(super) device: &'a DeviceId,
+    /// Its number.
+    pub(super) id: &'a MessageId,
+}
 
 impl Service {
     /// The notice of a task, with links that are good from now on.
@@ -67,21 +80,22 @@ impl Service {
     }
 
     /// Answers a device that asked with its task.
-    pub(super) async fn answer(&self, id: &MessageId, task: &Task) -> Result<(), StoreError> {
-        let device = &task.device;
+    pub(super) async fn answer(&self, question: &Question<'_>, task: &Task) -> Result<(), StoreError> {
+        let Question { topic, device, id } = *question;
         let notice = self.notice(task).await?;
-        match self.half_of(device).await?.write_answer(device, id, Some(&notice)) {
+        match self.half_of(device).await?.write_answer(topic, device, id, Some(&notice)) {
             Ok(message) => self.deliver(task, message).await,
             Err(error) => {
                 error!(%device, task = task.id.0, %error, "task {} cannot be told: {error}", task.id);
-                self.answer_nothing(device, id).await
+                self.answer_nothing(question).await
             }
         }
     }
 
     /// Answers a device that asked and has no task.
-    pub(super) async fn answer_nothing(&self, device: &DeviceId, id: &MessageId) -> Result<(), StoreError> {
-        match self.half_of(device).await?.write_answer(device, id, None) {
+    pub(super) async fn answer_nothing(&self, question: &Question<'_>) -> Result<(), StoreError> {
+        let Question { topic, device, id } = *question;
+        match self.half_of(device).await?.write_answer(topic, device, id, None) {
             Ok(message) => {
                 self.inner.parts.outbox.deliver(device, message);
             }
@@ -100,6 +114,22 @@ impl Service {
         let half = self.half_of(device).await?;
         if let Some(message) = half.write_block_refusal(device, id, request, "files come by link only") {
             self.inner.parts.outbox.deliver(device, message);
+        }
+        Ok(())
+    }
+
+    /// Tells a gateway that devices behind it are not taken.
+    pub(super) async fn refuse_gateway(
+        &self,
+        gateway: &DeviceId,
+        id: &MessageId,
+        report: &GatewayReport,
+    ) -> Result<(), StoreError> {
+        let half = self.half_of(gateway).await?;
+        if let Some(message) =
+            half.write_gateway_answer(gateway, id, report, Err(GatewayRefusal::Unavailable))
+        {
+            self.inner.parts.outbox.deliver(gateway, message);
         }
         Ok(())
     }

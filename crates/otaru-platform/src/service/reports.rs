@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use otaru_fleet::{Task, Transition};
-use otaru_wire::{DeviceId, MessageId, Module, Report, Step, Version, mqtt::Message};
+use otaru_wire::{DeviceId, Module, Report, Step, Version, mqtt::Message};
 use tracing::{debug, error, info, warn};
 
-use super::{Service, meters};
+use super::{Service, meters, notices::Question};
 use crate::{
     gateway::Admitted,
     store::{Applied, StoreError},
@@ -46,7 +46,8 @@ impl Service {
         metrics::counter!(meters::REPORTS, "kind" => kind(&uplink.report)).increment(1);
         self.inner.seen.note(device, self.now());
         for _ in 0..TRIES {
-            let Err(error) = self.act(device, &uplink.id, &uplink.report).await else { return };
+            let question = Question { topic: &message.topic, device, id: &uplink.id };
+            let Err(error) = self.act(&question, &uplink.report).await else { return };
             if !matches!(error, StoreError::Full | StoreError::Broken(_)) {
                 warn!(%device, %error, "a report of {device} was passed over: {error}");
                 return;
@@ -71,19 +72,21 @@ impl Service {
         may
     }
 
-    async fn act(&self, device: &DeviceId, id: &MessageId, report: &Report) -> Result<(), StoreError> {
+    async fn act(&self, question: &Question<'_>, report: &Report) -> Result<(), StoreError> {
+        let Question { device, id, .. } = *question;
         match report {
             Report::Version { module, version } => self.version_reported(device, module, version).await,
             Report::Progress { module, step, description } => {
                 self.progress_reported(device, module, *step, description).await
             }
-            Report::Query { module } => self.asked(device, id, module).await,
+            Report::Query { module, .. } => self.asked(question, module).await,
             Report::Block(request) => self.refuse_block(device, id, request).await,
             Report::ConfigQuery => self.answer_no_config(device, id).await,
             Report::ConfigTaken { code, .. } => {
                 debug!(%device, code, "{device} answers a configuration that was never sent");
                 Ok(())
             }
+            Report::Gateway(report) => self.refuse_gateway(device, id, report).await,
         }
     }
 
@@ -144,11 +147,11 @@ impl Service {
     }
 
     /// The device asks for its task, or for fresh links.
-    async fn asked(&self, device: &DeviceId, id: &MessageId, module: &Module) -> Result<(), StoreError> {
-        let task = self.open_task(device, module).await?.filter(|task| task.state.may_download());
+    async fn asked(&self, question: &Question<'_>, module: &Module) -> Result<(), StoreError> {
+        let task = self.open_task(question.device, module).await?.filter(|task| task.state.may_download());
         match task {
-            Some(task) => self.answer(id, &task).await,
-            None => self.answer_nothing(device, id).await,
+            Some(task) => self.answer(question, &task).await,
+            None => self.answer_nothing(question).await,
         }
     }
 
@@ -185,6 +188,7 @@ const fn kind(report: &Report) -> &'static str {
         Report::Block(_) => "block",
         Report::ConfigQuery => "config_query",
         Report::ConfigTaken { .. } => "config_taken",
+        Report::Gateway(_) => "gateway",
     }
 }
 

@@ -58,7 +58,13 @@ impl PlatformHalf for Simple {
         unreachable!("the gateway writes no notices")
     }
 
-    fn write_answer(&self, _: &DeviceId, _: &MessageId, _: Option<&Notice>) -> Result<Message, NoticeError> {
+    fn write_answer(
+        &self,
+        _: &str,
+        _: &DeviceId,
+        _: &MessageId,
+        _: Option<&Notice>,
+    ) -> Result<Message, NoticeError> {
         unreachable!("the gateway writes no answers")
     }
 }

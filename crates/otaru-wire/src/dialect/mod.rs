@@ -7,8 +7,8 @@ pub mod aliyun;
 use alloc::{string::String, vec::Vec};
 
 use crate::{
-    Block, BlockError, BlockRequest, Config, DeviceId, IdError, MessageId, NoConfig, Notice, NoticeError,
-    Report, mqtt::Message,
+    Block, BlockError, BlockRequest, Config, DeviceId, GatewayAnswer, GatewayRefusal, GatewayReport, IdError,
+    MessageId, NoConfig, Notice, NoticeError, Report, mqtt::Message,
 };
 
 /// The platform halves of every dialect, in the order in which a login is tried.
@@ -19,11 +19,12 @@ pub fn platform_half(name: &str) -> Option<&'static dyn PlatformHalf> {
     PLATFORM_HALVES.iter().copied().find(|half| half.name() == name)
 }
 
-/// The device's half of the dialect of that name. A device that speaks only one names its type instead and links
-/// nothing else.
+/// The device halves of every dialect. One dialect may have several: its vendor's SDKs of several generations.
+pub const DEVICE_HALVES: &[&dyn DeviceHalf] = &[&aliyun::Device, &aliyun::DeviceV3];
+
+/// The device's half of that name. A device that speaks only one names its type instead and links nothing else.
 pub fn device_half(name: &str) -> Option<&'static dyn DeviceHalf> {
-    const HALVES: &[&dyn DeviceHalf] = &[&aliyun::Device];
-    HALVES.iter().copied().find(|half| half.name() == name)
+    DEVICE_HALVES.iter().copied().find(|half| half.name() == name)
 }
 
 /// What a device is given when it is made.
@@ -72,8 +73,11 @@ pub enum Transport {
 
 /// The device's half of a dialect. Implementations keep no state.
 pub trait DeviceHalf: Sync {
-    /// The dialect's name, as in `--dialect`.
+    /// Its own name: the dialect's, with the generation where there are several.
     fn name(&self) -> &'static str;
+
+    /// The name of the platform's half that understands it.
+    fn dialect(&self) -> &'static str;
 
     /// The login of a device.
     fn write_login(&self, credentials: &Credentials, transport: Transport) -> Login;
@@ -81,7 +85,14 @@ pub trait DeviceHalf: Sync {
     /// Topic filters to subscribe to after each connect, if the platform needs that; harmless where it does not.
     fn subscriptions(&self, device: &DeviceId) -> Vec<String>;
 
-    /// A report as the platform wants it. `id` numbers the device's messages.
+    /// Topic filters that a gateway subscribes to beside its own: what the platform answers to its words about the
+    /// devices behind it. Their own topics are [`DeviceHalf::subscriptions`] of each.
+    fn gateway_subscriptions(&self, _gateway: &DeviceId) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// A report as the platform wants it. `id` numbers the device's messages. A [`Report::Gateway`] is the gateway's own;
+    /// every other report of a device behind it is written for that device.
     fn write_report(&self, device: &DeviceId, id: u32, report: &Report) -> Message;
 
     /// What the platform says.
@@ -109,6 +120,8 @@ pub enum Downlink {
     },
     /// The answer to a query for a Config: there is none.
     NoConfig(NoConfig),
+    /// The answer to a gateway's word about the devices behind it.
+    Gateway(GatewayAnswer),
     /// A topic this dialect does not know, or another device's.
     Foreign,
 }
@@ -134,8 +147,14 @@ pub trait PlatformHalf: Sync {
     /// May this device publish on this exact topic?
     fn may_publish(&self, device: &DeviceId, topic: &str) -> bool;
 
-    /// May this device subscribe to this filter? The gateway delivers notices whether or not it does.
+    /// May this device subscribe to this filter? Notices are delivered whether or not it does.
     fn may_subscribe(&self, device: &DeviceId, filter: &str) -> bool;
+
+    /// The device behind a gateway that a topic, or a filter without wildcards, is of, if a gateway may use it on that
+    /// device's behalf. Whether the device has logged in through that gateway is for the caller to know.
+    fn on_behalf(&self, _topic: &str) -> Option<DeviceId> {
+        None
+    }
 
     /// What a device says on a topic it may publish on.
     ///
@@ -149,12 +168,13 @@ pub trait PlatformHalf: Sync {
     /// [`NoticeError`] if no device may be sent such a notice.
     fn write_notice(&self, device: &DeviceId, now_ms: u64, notice: &Notice) -> Result<Message, NoticeError>;
 
-    /// The answer to a [`Report::Query`] with number `id`; no notice means nothing to do.
+    /// The answer to a [`Report::Query`] with number `id` that came on `topic`; no notice means nothing to do.
     ///
     /// # Errors
     /// [`NoticeError`] if no device may be sent such a notice.
     fn write_answer(
         &self,
+        topic: &str,
         device: &DeviceId,
         id: &MessageId,
         notice: Option<&Notice>,
@@ -211,6 +231,17 @@ pub trait PlatformHalf: Sync {
         _answer: Result<&Config, NoConfig>,
     ) -> Result<Option<Message>, NoticeError> {
         Ok(None)
+    }
+
+    /// The answer to the [`Report::Gateway`] with number `id` that this gateway sent. None if this dialect has no gateways.
+    fn write_gateway_answer(
+        &self,
+        _gateway: &DeviceId,
+        _id: &MessageId,
+        _report: &GatewayReport,
+        _answer: Result<(), GatewayRefusal>,
+    ) -> Option<Message> {
+        None
     }
 }
 
@@ -298,7 +329,11 @@ mod tests {
     fn both_halves_of_every_dialect_are_found_by_one_name() {
         for half in PLATFORM_HALVES {
             assert_eq!(platform_half(half.name()).map(|found| found.name()), Some(half.name()));
+            assert_eq!(device_half(half.name()).map(|found| found.dialect()), Some(half.name()));
+        }
+        for half in DEVICE_HALVES {
             assert_eq!(device_half(half.name()).map(|found| found.name()), Some(half.name()));
+            assert!(platform_half(half.dialect()).is_some(), "{}", half.name());
         }
         assert!(platform_half("").is_none());
         assert!(device_half("Aliyun").is_none());

@@ -107,13 +107,17 @@ impl Platform {
             }
             Report::Progress { .. } => Vec::new(),
             Report::Query { .. } if self.mute => Vec::new(),
-            Report::Query { module } => {
+            Report::Query { module, .. } => {
                 let open = self.open.iter().find(|task| task.module == module.as_str()).cloned();
                 let notice = open.map(|package| self.notice(&package));
-                let answer = aliyun::Platform.write_answer(&device(), &uplink.id, notice.as_ref()).unwrap();
+                let answer = aliyun::Platform
+                    .write_answer(&message.topic, &device(), &uplink.id, notice.as_ref())
+                    .unwrap();
                 vec![input(answer)]
             }
-            Report::Block(_) | Report::ConfigQuery | Report::ConfigTaken { .. } => Vec::new(),
+            Report::Block(_) | Report::ConfigQuery | Report::ConfigTaken { .. } | Report::Gateway(_) => {
+                Vec::new()
+            }
         }
     }
 

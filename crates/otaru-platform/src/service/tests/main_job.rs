@@ -66,7 +66,7 @@ async fn the_notice_is_repeated_on_connect_on_the_old_version_and_on_get() {
     assert!(second.same_offer(&first));
     assert_eq!(world.task(campaign, &pump).await.source_version, Some(v("1.0.0")));
     world.report_step(&session, Step::Percent(10)).await;
-    world.report(&session, Report::Query { module: Module::default() }).await;
+    world.report(&session, Report::Query { module: Module::default(), running: None }).await;
     let third = world.notice(&pump);
     assert!(third.same_offer(&first));
     assert_ne!(third.files[0].source, second.files[0].source, "a fresh link each time");
@@ -79,7 +79,7 @@ async fn a_get_without_a_task_is_answered_with_nothing_to_do() {
     let mut world = World::new().await;
     let pump = world.device("pump-1").await;
     let session = world.connect(&pump).await;
-    world.report(&session, Report::Query { module: Module::default() }).await;
+    world.report(&session, Report::Query { module: Module::default(), running: None }).await;
     assert_eq!(world.heard(&pump), [Downlink::NoTask]);
 }
 
@@ -106,7 +106,7 @@ async fn modules_are_updated_apart() {
     let mcu = world.campaign(world.package("2.0.0", "mcu").await).await;
     let session = world.connect(&pump).await;
     assert_eq!(world.heard(&pump).len(), 2, "one notice for each module");
-    world.report(&session, Report::Query { module: Module::new("mcu").unwrap() }).await;
+    world.report(&session, Report::Query { module: Module::new("mcu").unwrap(), running: None }).await;
     assert_eq!(world.notice(&pump).module.as_str(), "mcu");
     world.report_version(&session, "2.0.0").await;
     assert_eq!(world.task(main, &pump).await.state, TaskState::Succeeded);
@@ -126,7 +126,7 @@ async fn a_failure_ends_the_task_and_late_progress_changes_nothing() {
     world.report_step(&session, Step::Percent(50)).await;
     assert_eq!(world.task(campaign, &pump).await, failed);
     world.heard(&pump);
-    world.report(&session, Report::Query { module: Module::default() }).await;
+    world.report(&session, Report::Query { module: Module::default(), running: None }).await;
     assert_eq!(world.heard(&pump), [Downlink::NoTask], "a failed task is not offered again");
 }
 

@@ -128,13 +128,18 @@ pub(super) struct Request<P> {
 impl<P> Request<P> {
     /// The message's number; 0 if it has none.
     pub(super) fn id(&self) -> Result<MessageId, ReadError> {
-        match &self.id {
-            None => Ok(MessageId::Number(0)),
-            Some(Scalar::Unsigned(number)) => Ok(MessageId::Number(*number)),
-            Some(Scalar::Text(text)) if text.len() <= MAX_ID_BYTES => Ok(MessageId::Text(text.clone())),
-            Some(Scalar::Text(_) | Scalar::Negative(_)) => {
-                Err(malformed("id is neither a whole number nor a short text"))
-            }
+        number_of(self.id.as_ref())
+    }
+}
+
+/// A message's number; 0 if it has none.
+pub(super) fn number_of(id: Option<&Scalar>) -> Result<MessageId, ReadError> {
+    match id {
+        None => Ok(MessageId::Number(0)),
+        Some(Scalar::Unsigned(number)) => Ok(MessageId::Number(*number)),
+        Some(Scalar::Text(text)) if text.len() <= MAX_ID_BYTES => Ok(MessageId::Text(text.clone())),
+        Some(Scalar::Text(_) | Scalar::Negative(_)) => {
+            Err(malformed("id is neither a whole number nor a short text"))
         }
     }
 }
@@ -189,6 +194,15 @@ impl Scalar {
             Scalar::Unsigned(number) => Some((*number).into()),
             Scalar::Negative(number) => Some((*number).into()),
             Scalar::Text(text) => text.parse().ok(),
+        }
+    }
+
+    /// Its text, without quotes.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Scalar::Unsigned(number) => number.to_string(),
+            Scalar::Negative(number) => number.to_string(),
+            Scalar::Text(text) => text.clone(),
         }
     }
 

@@ -14,24 +14,42 @@ const TIMESTAMP: &str = "2524608000000";
 /// The longest client id before the first `|`, in characters (aliyun-link-sdk-v4 §1.3).
 const MAX_CLIENT_ID_CHARS: usize = 64;
 
-/// The login of a device, in the form of the vendor's SDK with our own version tag.
+/// Our own version tag, where the vendor's SDKs name theirs.
+const TAG: &str = concat!("otaru-", env!("CARGO_PKG_VERSION"));
+
+/// The login of a device, in the form of the vendor's v4 SDK.
 pub(super) fn write(credentials: &Credentials, transport: Transport) -> Login {
+    let mode = secure_mode(transport);
+    let pairs = format!("timestamp={TIMESTAMP},_ss=1,_v={TAG},securemode={mode},signmethod=hmacsha256,ext=3");
+    signed(credentials, &pairs)
+}
+
+/// The same in the form and order of the v3 SDK, built with auto-subscribe (aliyun-iotkit-v3 §1.2).
+pub(super) fn write_v3(credentials: &Credentials, transport: Transport) -> Login {
+    let mode = secure_mode(transport);
+    let pairs = format!(
+        "timestamp={TIMESTAMP},_v={TAG},securemode={mode},signmethod=hmacsha256,lan=C,_ss=1,gw=0,ext=0"
+    );
+    signed(credentials, &pairs)
+}
+
+fn secure_mode(transport: Transport) -> u8 {
+    match transport {
+        Transport::Tls => 2,
+        Transport::Plain => 3,
+    }
+}
+
+/// Both generations sign the same text; the pairs beside the timestamp are not signed.
+fn signed(credentials: &Credentials, pairs: &str) -> Login {
     let DeviceId { product, device } = &credentials.id;
     let mut client_id = format!("{product}.{device}");
     if client_id.len() > MAX_CLIENT_ID_CHARS {
         client_id = device.as_str().into();
     }
-    let secure_mode = match transport {
-        Transport::Tls => 2,
-        Transport::Plain => 3,
-    };
     let signed = signed_text(&client_id, device.as_str(), product.as_str(), Some(TIMESTAMP));
     Login {
-        client_id: format!(
-            "{client_id}|timestamp={TIMESTAMP},_ss=1,_v=otaru-{},securemode={secure_mode},\
-             signmethod=hmacsha256,ext=3|",
-            env!("CARGO_PKG_VERSION"),
-        ),
+        client_id: format!("{client_id}|{pairs}|"),
         user_name: format!("{device}&{product}"),
         password: sign::hmac_sha256(&credentials.secret, &signed),
     }
@@ -70,18 +88,18 @@ fn signed_text(client_id: &str, device: &str, product: &str, timestamp: Option<&
 }
 
 /// A login taken apart, nothing proven.
-struct Parts<'a> {
-    client_id: &'a str,
-    device: &'a str,
-    product: &'a str,
-    method: Option<&'a str>,
-    timestamp: Option<&'a str>,
+pub(super) struct Parts<'a> {
+    pub(super) client_id: &'a str,
+    pub(super) device: &'a str,
+    pub(super) product: &'a str,
+    pub(super) method: Option<&'a str>,
+    pub(super) timestamp: Option<&'a str>,
 }
 
 impl<'a> Parts<'a> {
     /// The form that makes a login this dialect's: `{any}|{pairs}|` and `{device name}&{product key}`. Pairs come in
     /// any order; empty items and unknown keys are passed over; of a repeated key the first counts.
-    fn read(login: &'a Login) -> Result<Self, LoginError> {
+    pub(super) fn read(login: &'a Login) -> Result<Self, LoginError> {
         let (client_id, pairs) = login.client_id.split_once('|').ok_or(LoginError::NotThisDialect)?;
         let (device, product) = login.user_name.split_once('&').ok_or(LoginError::NotThisDialect)?;
         match client_id.chars().nth(MAX_CLIENT_ID_CHARS) {

@@ -1,10 +1,12 @@
-//! Alibaba Cloud IoT Platform: Link SDK v4 generation. Facts: the sheet aliyun-link-sdk-v4.
+//! Alibaba Cloud IoT Platform: the generations of Link SDK v4 and of iotkit-embedded v3. Facts: the sheets
+//! aliyun-link-sdk-v4 and aliyun-iotkit-v3. What only v3 has is in `v3.rs`.
 //!
 //! One file a message, both directions in it. What is written is exact to the byte, because stock SDKs search texts
 //! instead of parsing JSON; what is read is taken in every spelling that a known SDK, platform or document has.
 
 mod block;
 mod config;
+mod gateway;
 mod json;
 mod login;
 mod notice;
@@ -17,11 +19,13 @@ mod sign;
 mod state_code;
 mod stock;
 mod topics;
+mod v3;
 mod version;
 mod writer;
 
 pub use state_code::{Reach, StateCode};
 pub use topics::Topic;
+pub use v3::DeviceV3;
 
 use alloc::{string::String, vec::Vec};
 
@@ -29,8 +33,8 @@ use super::{
     Credentials, DeviceHalf, Downlink, Login, LoginError, PlatformHalf, ReadError, Transport, Uplink,
 };
 use crate::{
-    Block, BlockError, BlockRequest, Config, DeviceId, MessageId, NoConfig, Notice, NoticeError, Report,
-    Step,
+    Block, BlockError, BlockRequest, Config, DeviceId, GatewayRefusal, GatewayReport, MessageId, NoConfig,
+    Notice, NoticeError, Report, Step,
     mqtt::{Message, Qos},
 };
 
@@ -38,16 +42,36 @@ use crate::{
 const NAME: &str = "aliyun";
 
 /// What a device may publish on.
-const UP: [Topic; 6] = [
+const UP: [Topic; 11] = [
     Topic::Inform,
     Topic::Progress,
     Topic::FirmwareGet,
     Topic::ConfigGet,
     Topic::ConfigPushReply,
+    Topic::Request,
     Topic::FileDownload,
+    Topic::TopologyAdd,
+    Topic::TopologyDelete,
+    Topic::CombineLogin,
+    Topic::CombineLogout,
 ];
 
-/// What a device may subscribe to, and does.
+/// What a gateway may publish on or subscribe to on behalf of a device behind it. Blocks of files have the gateway's own
+/// topics (aliyun-link-sdk-v4 §2.1).
+const ON_BEHALF: [Topic; 10] = [
+    Topic::Inform,
+    Topic::Upgrade,
+    Topic::Progress,
+    Topic::FirmwareGet,
+    Topic::FirmwareGetReply,
+    Topic::ConfigGet,
+    Topic::ConfigGetReply,
+    Topic::ConfigPush,
+    Topic::ConfigPushReply,
+    Topic::Request,
+];
+
+/// What a device subscribes to.
 const DOWN: [Topic; 5] = [
     Topic::Upgrade,
     Topic::FirmwareGetReply,
@@ -56,7 +80,15 @@ const DOWN: [Topic; 5] = [
     Topic::FileDownloadReply,
 ];
 
-/// The device's half.
+/// What a gateway subscribes to beside that.
+const DOWN_TO_GATEWAY: [Topic; 4] = [
+    Topic::TopologyAddReply,
+    Topic::TopologyDeleteReply,
+    Topic::CombineLoginReply,
+    Topic::CombineLogoutReply,
+];
+
+/// The device's half, as a device with the v4 SDK speaks.
 #[derive(Debug, Clone, Copy)]
 pub struct Device;
 
@@ -69,6 +101,10 @@ impl DeviceHalf for Device {
         NAME
     }
 
+    fn dialect(&self) -> &'static str {
+        NAME
+    }
+
     fn write_login(&self, credentials: &Credentials, transport: Transport) -> Login {
         login::write(credentials, transport)
     }
@@ -77,6 +113,10 @@ impl DeviceHalf for Device {
     /// (aliyun-link-sdk-v4 §2.1).
     fn subscriptions(&self, device: &DeviceId) -> Vec<String> {
         DOWN.map(|topic| topic.of(device)).into()
+    }
+
+    fn gateway_subscriptions(&self, gateway: &DeviceId) -> Vec<String> {
+        DOWN_TO_GATEWAY.map(|topic| topic.of(gateway)).into()
     }
 
     /// Version reports and failures bear QoS 1, because a Task ends by them; percentages and queries bear QoS 0.
@@ -94,13 +134,17 @@ impl DeviceHalf for Device {
                 };
                 (Topic::Progress, progress::write(id, module, *step, description), qos)
             }
-            Report::Query { module } => (Topic::FirmwareGet, query::write(id, module), Qos::AtMostOnce),
+            Report::Query { module, .. } => (Topic::FirmwareGet, query::write(id, module), Qos::AtMostOnce),
             Report::Block(request) => {
                 (Topic::FileDownload, block::write_request(id, request), Qos::AtMostOnce)
             }
             Report::ConfigQuery => (Topic::ConfigGet, config::write_query(id), Qos::AtMostOnce),
             Report::ConfigTaken { push, code } => {
                 (Topic::ConfigPushReply, config::write_taken(push, *code), Qos::AtMostOnce)
+            }
+            Report::Gateway(report) => {
+                let (topic, payload) = gateway::write(id, report);
+                (topic, payload, Qos::AtMostOnce)
             }
         };
         Message { topic: topic.of(device), payload: payload.into_bytes(), qos }
@@ -113,6 +157,7 @@ impl DeviceHalf for Device {
             Some(Topic::ConfigPush) => config::read_push(payload),
             Some(Topic::ConfigGetReply) => config::read_answer(payload),
             Some(Topic::FileDownloadReply) => block::read_reply(payload),
+            Some(topic) if DOWN_TO_GATEWAY.contains(&topic) => gateway::read_answer(payload),
             _ => Ok(Downlink::Foreign),
         }
     }
@@ -136,7 +181,14 @@ impl PlatformHalf for Platform {
     }
 
     fn may_subscribe(&self, device: &DeviceId, filter: &str) -> bool {
-        Topic::parse(filter).is_some_and(|place| place.is_of(device) && DOWN.contains(&place.topic))
+        let listens =
+            |topic| DOWN.contains(&topic) || DOWN_TO_GATEWAY.contains(&topic) || topic == Topic::Request;
+        Topic::parse(filter).is_some_and(|place| place.is_of(device) && listens(place.topic))
+    }
+
+    fn on_behalf(&self, topic: &str) -> Option<DeviceId> {
+        let place = Topic::parse(topic).filter(|place| ON_BEHALF.contains(&place.topic))?;
+        place.device().ok()
     }
 
     fn read_report(&self, topic: &str, payload: &[u8]) -> Result<Uplink, ReadError> {
@@ -144,10 +196,11 @@ impl PlatformHalf for Platform {
         let (id, report) = match place.topic {
             Topic::Inform => version::read(payload)?,
             Topic::Progress => progress::read(payload)?,
-            Topic::FirmwareGet => query::read(payload)?,
+            Topic::FirmwareGet | Topic::Request => query::read(payload)?,
             Topic::ConfigGet => config::read_query(payload)?,
             Topic::ConfigPushReply => config::read_taken(payload)?,
             Topic::FileDownload => block::read_request(payload)?,
+            topic if UP.contains(&topic) => gateway::read(topic, payload)?,
             _ => return Err(ReadError::UnknownTopic),
         };
         Ok(Uplink { device: place.device()?, id, report })
@@ -160,21 +213,22 @@ impl PlatformHalf for Platform {
         Ok(Message { topic: Topic::Upgrade.of(device), payload: payload.into_bytes(), qos: Qos::AtMostOnce })
     }
 
+    /// On v3's topic in v3's form, else in v4's (aliyun-iotkit-v3 §2.0, §2.2).
     fn write_answer(
         &self,
+        topic: &str,
         device: &DeviceId,
         id: &MessageId,
         notice: Option<&Notice>,
     ) -> Result<Message, NoticeError> {
+        let by_request = Topic::parse(topic).is_some_and(|place| place.topic == Topic::Request);
+        let topic = if by_request { Topic::Request } else { Topic::FirmwareGetReply };
         let payload = match notice {
+            Some(notice) if by_request => notice::write_v3_answer(id, notice)?,
             Some(notice) => notice::write_answer(id, notice)?,
             None => query::write_nothing(id),
         };
-        Ok(Message {
-            topic: Topic::FirmwareGetReply.of(device),
-            payload: payload.into_bytes(),
-            qos: Qos::AtMostOnce,
-        })
+        Ok(down(topic, device, payload.into_bytes()))
     }
 
     fn write_block(
@@ -217,6 +271,17 @@ impl PlatformHalf for Platform {
         let payload = config::write_answer(id, answer)?;
         Ok(Some(down(Topic::ConfigGetReply, device, payload.into_bytes())))
     }
+
+    fn write_gateway_answer(
+        &self,
+        gateway: &DeviceId,
+        id: &MessageId,
+        report: &GatewayReport,
+        answer: Result<(), GatewayRefusal>,
+    ) -> Option<Message> {
+        let (topic, payload) = gateway::write_answer(id, report, answer);
+        Some(down(topic, gateway, payload.into_bytes()))
+    }
 }
 
 /// Everything the vendor's platform says bears QoS 0 (aliyun-link-sdk-v4 §2.1).
@@ -247,10 +312,10 @@ mod tests {
     }
 
     #[test]
-    fn a_device_may_subscribe_to_its_two_topics_and_to_no_wildcard() {
+    fn a_device_may_subscribe_to_what_is_said_to_it_and_to_no_wildcard() {
         let me = device("a1DemoPk001", "dev-one");
         for topic in Topic::ALL {
-            let allowed = DOWN.contains(&topic);
+            let allowed = [&DOWN[..], &DOWN_TO_GATEWAY, &[Topic::Request]].concat().contains(&topic);
             assert_eq!(Platform.may_subscribe(&me, &topic.of(&me)), allowed, "{topic:?}");
             assert!(!Platform.may_subscribe(&me, &topic.of(&device("a1DemoPk001", "dev-two"))), "{topic:?}");
         }
@@ -259,7 +324,9 @@ mod tests {
         {
             assert!(!Platform.may_subscribe(&me, filter), "{filter}");
         }
-        for filter in Device.subscriptions(&me) {
+        let both =
+            [Device.subscriptions(&me), DeviceV3.subscriptions(&me), Device.gateway_subscriptions(&me)];
+        for filter in both.concat() {
             assert!(Platform.may_subscribe(&me, &filter), "{filter}");
         }
     }

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use super::{
     json::{self, Object, Scalar},
-    stock,
+    stock, v3,
     writer::{Writer, compact},
 };
 use crate::{
@@ -28,6 +28,12 @@ use crate::{
 pub(super) fn write_push(now_ms: u64, notice: &Notice) -> Result<String, NoticeError> {
     let data = data(notice)?;
     bounded(format!(r#"{{"code":"1000","data":{data},"id":{now_ms},"message":"success"}}"#))
+}
+
+/// The answer to v3's query numbered `id`.
+pub(super) fn write_v3_answer(id: &MessageId, notice: &Notice) -> Result<String, NoticeError> {
+    let data = data(notice)?;
+    bounded(v3::write_answer(id, &data))
 }
 
 /// The answer to the query numbered `id`.

@@ -8,7 +8,7 @@ use super::json::{self, Object, Request, Scalar};
 use crate::{MessageId, Module, Report, Step, dialect::ReadError};
 
 /// The longest description sent or kept, in bytes (aliyun-link-sdk-v4 §2.4).
-const MAX_DESCRIPTION_BYTES: usize = 128;
+pub(super) const MAX_DESCRIPTION_BYTES: usize = 128;
 
 /// The text that the vendor's SDK sends, its one blank included. A longer description is cut between characters.
 pub(super) fn write(id: u32, module: &Module, step: Step, description: &str) -> String {

@@ -6,7 +6,7 @@ use alloc::{format, string::String};
 use serde::Deserialize;
 
 use super::json::{self, Object, Request};
-use crate::{MessageId, Module, Report, dialect::ReadError};
+use crate::{MessageId, Module, Report, Version, dialect::ReadError};
 
 /// The text that the vendor's SDK sends, its one blank included.
 pub(super) fn write(id: u32, module: &Module) -> String {
@@ -15,6 +15,7 @@ pub(super) fn write(id: u32, module: &Module) -> String {
 
 #[derive(Default, Deserialize)]
 struct Params {
+    version: Option<String>,
     module: Option<String>,
 }
 
@@ -23,7 +24,8 @@ pub(super) fn read(payload: &[u8]) -> Result<(MessageId, Report), ReadError> {
     let request: Request<Option<Object<Params>>> = json::read(payload)?;
     let id = request.id()?;
     let Object(params) = request.params.unwrap_or_default();
-    Ok((id, Report::Query { module: json::module(params.module)? }))
+    let running = params.version.filter(|version| !version.is_empty()).map(Version::new).transpose()?;
+    Ok((id, Report::Query { module: json::module(params.module)?, running }))
 }
 
 /// The answer that there is nothing to do.
@@ -60,7 +62,7 @@ mod tests {
             (r#"{"id":"123"}"#, MessageId::Text("123".into()), "default"),
             ("{}", MessageId::Number(0), "default"),
         ] {
-            let want = Report::Query { module: module.parse().unwrap() };
+            let want = Report::Query { module: module.parse().unwrap(), running: None };
             assert_eq!(read(payload.as_bytes()), Ok((id, want)), "{payload}");
         }
     }
@@ -88,7 +90,7 @@ mod tests {
         #[test]
         fn every_query_comes_back_from_the_wire_as_it_went_in(id: u32, module in "[A-Za-z0-9._-]{1,64}") {
             let module: Module = module.parse().unwrap();
-            let want = (MessageId::Number(id.into()), Report::Query { module: module.clone() });
+            let want = (MessageId::Number(id.into()), Report::Query { module: module.clone(), running: None });
             prop_assert_eq!(read(write(id, &module).as_bytes()), Ok(want));
         }
 

@@ -1,4 +1,5 @@
-//! Every topic of the generation, built and parsed (aliyun-link-sdk-v4 §2.1).
+//! Every topic of both generations, built and parsed (aliyun-link-sdk-v4 §2.1, aliyun-iotkit-v3 §2.0). What a gateway says
+//! of the devices behind it has topics of its own; the vendor's documentation ("Connect sub-devices") names them.
 
 use alloc::{format, string::String};
 
@@ -29,11 +30,29 @@ pub enum Topic {
     FileDownload,
     /// Down: the block.
     FileDownloadReply,
+    /// Both ways: v3 asks here whether there is a Task, and is answered here.
+    Request,
+    /// Up: devices belong to this gateway.
+    TopologyAdd,
+    /// Down: the answer to that.
+    TopologyAddReply,
+    /// Up: devices do not belong to this gateway any more.
+    TopologyDelete,
+    /// Down: the answer to that.
+    TopologyDeleteReply,
+    /// Up: a device behind the gateway logs in.
+    CombineLogin,
+    /// Down: the answer to that.
+    CombineLoginReply,
+    /// Up: a device behind the gateway logs out.
+    CombineLogout,
+    /// Down: the answer to that.
+    CombineLogoutReply,
 }
 
 impl Topic {
-    /// Every topic, in the sheet's order.
-    pub const ALL: [Topic; 11] = [
+    /// Every topic: the v4 sheet's in its order, v3's own, the gateways'.
+    pub const ALL: [Topic; 20] = [
         Topic::Inform,
         Topic::Upgrade,
         Topic::Progress,
@@ -45,6 +64,15 @@ impl Topic {
         Topic::ConfigPushReply,
         Topic::FileDownload,
         Topic::FileDownloadReply,
+        Topic::Request,
+        Topic::TopologyAdd,
+        Topic::TopologyAddReply,
+        Topic::TopologyDelete,
+        Topic::TopologyDeleteReply,
+        Topic::CombineLogin,
+        Topic::CombineLoginReply,
+        Topic::CombineLogout,
+        Topic::CombineLogoutReply,
     ];
 
     /// What stands before and after `{product key}/{device name}`.
@@ -61,6 +89,15 @@ impl Topic {
             Topic::ConfigPushReply => ("/sys/", "/thing/config/push_reply"),
             Topic::FileDownload => ("/sys/", "/thing/file/download"),
             Topic::FileDownloadReply => ("/sys/", "/thing/file/download_reply"),
+            Topic::Request => ("/ota/device/request/", ""),
+            Topic::TopologyAdd => ("/sys/", "/thing/topo/add"),
+            Topic::TopologyAddReply => ("/sys/", "/thing/topo/add_reply"),
+            Topic::TopologyDelete => ("/sys/", "/thing/topo/delete"),
+            Topic::TopologyDeleteReply => ("/sys/", "/thing/topo/delete_reply"),
+            Topic::CombineLogin => ("/ext/session/", "/combine/login"),
+            Topic::CombineLoginReply => ("/ext/session/", "/combine/login_reply"),
+            Topic::CombineLogout => ("/ext/session/", "/combine/logout"),
+            Topic::CombineLogoutReply => ("/ext/session/", "/combine/logout_reply"),
         }
     }
 
@@ -112,8 +149,8 @@ mod tests {
         DeviceId { product: "a1DemoPk001".parse().unwrap(), device: "dev-one".parse().unwrap() }
     }
 
-    /// Source: aliyun-link-sdk-v4 §2.1, the table of all topics.
-    const GOLDEN: [&str; 11] = [
+    /// Sources: aliyun-link-sdk-v4 §2.1, the table of all topics; aliyun-iotkit-v3 §2.0; the vendor's documentation.
+    const GOLDEN: [&str; 20] = [
         "/ota/device/inform/a1DemoPk001/dev-one",
         "/ota/device/upgrade/a1DemoPk001/dev-one",
         "/ota/device/progress/a1DemoPk001/dev-one",
@@ -125,6 +162,15 @@ mod tests {
         "/sys/a1DemoPk001/dev-one/thing/config/push_reply",
         "/sys/a1DemoPk001/dev-one/thing/file/download",
         "/sys/a1DemoPk001/dev-one/thing/file/download_reply",
+        "/ota/device/request/a1DemoPk001/dev-one",
+        "/sys/a1DemoPk001/dev-one/thing/topo/add",
+        "/sys/a1DemoPk001/dev-one/thing/topo/add_reply",
+        "/sys/a1DemoPk001/dev-one/thing/topo/delete",
+        "/sys/a1DemoPk001/dev-one/thing/topo/delete_reply",
+        "/ext/session/a1DemoPk001/dev-one/combine/login",
+        "/ext/session/a1DemoPk001/dev-one/combine/login_reply",
+        "/ext/session/a1DemoPk001/dev-one/combine/logout",
+        "/ext/session/a1DemoPk001/dev-one/combine/logout_reply",
     ];
 
     #[test]
