@@ -84,7 +84,7 @@ fn a_report_without_a_session_is_report_failed() {
     let mut client =
         Client::new(ClientOptions::new(aliyun::Device.write_login(&credentials, Transport::Plain)));
     let version = Report::Version { module: Default::default(), version: "1.0.0".parse().unwrap() };
-    let progress = Report::Query { module: Default::default() };
+    let progress = Report::Query { module: Default::default(), running: None };
     let query = aliyun::Device.write_report(&device(), 1, &progress);
     let error = client.publish(Instant(0), query).unwrap_err();
     assert_eq!(StateCode::of_publishing(&error), StateCode::OtaReportFailed);
