@@ -45,7 +45,9 @@ pub use campaign::{Campaign, CampaignError, CampaignState, NewCampaign, Scope, T
 pub use decide::{Keep, Next, Reason, Transition};
 pub use hold::Hold;
 pub use ids::{CampaignId, NotAnId, PackageId, TaskId};
-pub use package::{MAX_EXTRA_BYTES, NewPackage, Package, PackageError, PackageFile};
+pub use package::{
+    MAX_EXTRA_BYTES, MAX_MQTT_FILE_BYTES, NewPackage, Over, Package, PackageError, PackageFile, UnknownOver,
+};
 pub use plan::{Candidate, Order, Plan, SkipReason, plan};
 pub use product::{Device, Dialect, Product, Secret, UnknownDialect};
 pub use task::{Task, TaskState, UnknownState};

@@ -1,15 +1,67 @@
 //! What devices are updated to: packages and their files.
 
+use std::{fmt, str::FromStr};
+
 use otaru_wire::{Digest, DigestMethod, File, MAX_FILES, Module, Notice, ProductKey, Source, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{PackageId, Timestamp};
+use crate::{PackageId, TaskId, Timestamp};
 
 /// The longest extra data of a package, in bytes (aliyun-link-sdk-v4 §2.3).
 pub const MAX_EXTRA_BYTES: usize = 4096;
 
+/// The largest file that is sent over MQTT, in bytes: the vendor's own limit (aliyun-link-sdk-v4 §3.3). Its SDK counts
+/// in 32 bits and asks for one block after the other, so that larger files belong on HTTP.
+pub const MAX_MQTT_FILE_BYTES: u64 = 16 << 20;
+
 /// The longest name of a file, in bytes.
 const MAX_NAME_BYTES: usize = 128;
+
+/// How devices fetch a package's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    /// By a link.
+    #[default]
+    Http,
+    /// In blocks over the connection that they have anyway: for devices without HTTP.
+    Mqtt,
+}
+
+/// A text that names no way in which files are fetched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("files cannot be sent over {0:?} (known: http, mqtt)")]
+pub struct UnknownOver(pub String);
+
+impl Over {
+    /// Every way there is.
+    pub const ALL: [Over; 2] = [Over::Http, Over::Mqtt];
+
+    /// Its name, as in `--over`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Over::Http => "http",
+            Over::Mqtt => "mqtt",
+        }
+    }
+}
+
+impl fmt::Display for Over {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Over {
+    type Err = UnknownOver;
+
+    fn from_str(text: &str) -> Result<Self, UnknownOver> {
+        Over::ALL
+            .into_iter()
+            .find(|over| over.as_str() == text)
+            .ok_or_else(|| UnknownOver(text.chars().take(32).collect()))
+    }
+}
 
 /// One file of a package. Both digests are known, so that either can be announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +101,8 @@ pub struct NewPackage {
     pub extra: Option<String>,
     /// Which digest notices announce. SHA-256 unless the devices are too old for it.
     pub digest_method: DigestMethod,
+    /// How devices fetch its files.
+    pub over: Over,
 }
 
 /// One update package. It never changes once it is made.
@@ -94,6 +148,16 @@ pub enum PackageError {
         /// The name.
         name: String,
     },
+    /// A file that is too large to be sent over MQTT.
+    #[error(
+        "file {name:?} has {size} bytes; at most {MAX_MQTT_FILE_BYTES} are sent over MQTT: let the package go over HTTP"
+    )]
+    TooLargeForMqtt {
+        /// Which file.
+        name: String,
+        /// Its length in bytes.
+        size: u64,
+    },
     /// Extra data that is too long.
     #[error("the extra data has {len} bytes; at most {MAX_EXTRA_BYTES} are allowed")]
     ExtraTooLong {
@@ -103,15 +167,21 @@ pub enum PackageError {
 }
 
 impl NewPackage {
-    /// The package as a device sees it. `link` gives the HTTP link of each file, from 0. Beside SHA-256 the MD5 is told
-    /// as well: the v3 SDK looks at nothing else (aliyun-iotkit-v3 §0).
-    pub fn notice(&self, link: impl Fn(usize) -> String) -> Notice {
+    /// The package as the device of `task` sees it. `link` gives the HTTP link of each file, from 0; over MQTT the stream
+    /// is the Task's number, so that a request for a block says whose it is. Beside SHA-256 the MD5 is told as well: the
+    /// v3 SDK looks at nothing else (aliyun-iotkit-v3 §0).
+    pub fn notice(&self, task: TaskId, link: impl Fn(usize) -> String) -> Notice {
+        let source = |index: usize| match self.over {
+            Over::Http => Source::Http { url: link(index) },
+            // There are at most MAX_FILES files.
+            Over::Mqtt => Source::Mqtt { stream: task.0, file: u32::try_from(index + 1).unwrap_or(u32::MAX) },
+        };
         let file = |(index, file): (usize, &PackageFile)| File {
             name: Some(file.name.clone()),
             size: file.size,
             digest: file.digest(self.digest_method),
             also: (self.digest_method == DigestMethod::Sha256).then(|| file.digest(DigestMethod::Md5)),
-            source: Source::Http { url: link(index) },
+            source: source(index),
         };
         Notice {
             version: self.version.clone(),
@@ -137,6 +207,9 @@ impl NewPackage {
             check_name(&file.name)?;
             if file.size == 0 {
                 return Err(PackageError::EmptyFile { name: file.name.clone() });
+            }
+            if self.over == Over::Mqtt && file.size > MAX_MQTT_FILE_BYTES {
+                return Err(PackageError::TooLargeForMqtt { name: file.name.clone(), size: file.size });
             }
             if self.files.iter().take(index).any(|earlier| earlier.name == file.name) {
                 return Err(PackageError::SameName { name: file.name.clone() });
@@ -186,7 +259,30 @@ mod tests {
             files,
             extra: None,
             digest_method: DigestMethod::Sha256,
+            over: Over::Http,
         }
+    }
+
+    #[test]
+    fn a_file_of_more_than_16_mib_goes_over_http_only() {
+        let large = |over, size| NewPackage { over, ..package(vec![file("a.bin", size)]) }.check();
+        let refused = PackageError::TooLargeForMqtt { name: "a.bin".into(), size: (16 << 20) + 1 };
+        assert_eq!(large(Over::Mqtt, (16 << 20) + 1), Err(refused));
+        assert_eq!(large(Over::Mqtt, 16 << 20), Ok(()));
+        assert_eq!(large(Over::Http, (16 << 20) + 1), Ok(()));
+    }
+
+    #[test]
+    fn over_mqtt_a_notice_names_the_tasks_stream_and_files_from_1() {
+        let files = vec![file("a.bin", 1), file("b.bin", 1)];
+        let sources = |over| {
+            let notice = NewPackage { over, ..package(files.clone()) }.notice(TaskId(7), |n| format!("/{n}"));
+            notice.files.into_iter().map(|file| file.source).collect::<Vec<_>>()
+        };
+        let blocks = |file| Source::Mqtt { stream: 7, file };
+        assert_eq!(sources(Over::Mqtt), [blocks(1), blocks(2)]);
+        let link = |url: &str| Source::Http { url: url.into() };
+        assert_eq!(sources(Over::Http), [link("/0"), link("/1")]);
     }
 
     #[test]

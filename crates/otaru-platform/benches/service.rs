@@ -148,6 +148,7 @@ async fn campaign(service: &Service, folder: &std::path::Path) -> Outcome<otaru_
         files: vec![("app.bin".into(), file.id)],
         extra: None,
         digest_method: DigestMethod::Sha256,
+        over: otaru_fleet::Over::Http,
     };
     let package = service.create_package(order).await?;
     let begun = Instant::now();

@@ -190,7 +190,7 @@ impl Platform {
         let spec = self.packages.get(self.task(id)?.package.0 as usize - 1)?.clone();
         self.links += 1;
         let number = self.links;
-        Some(spec.notice(|file| format!("http://files.example/{id}/{file}?n={number}&t={now}")))
+        Some(spec.notice(id, |file| format!("http://files.example/{id}/{file}?n={number}&t={now}")))
     }
 
     fn task(&self, id: TaskId) -> Option<&Task> {

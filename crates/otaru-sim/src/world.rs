@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use otaru_core::Policy;
-use otaru_fleet::{NewPackage, PackageFile};
+use otaru_fleet::{NewPackage, Over, PackageFile};
 use otaru_wire::{DeviceId, Digest, DigestMethod, Hasher, IdError, Module, Version};
 
 use crate::{
@@ -261,6 +261,7 @@ fn spec(form: Form, version: Version, files: &Files) -> Result<NewPackage, IdErr
         files: files.iter().enumerate().map(file).collect(),
         extra: None,
         digest_method: form.method(),
+        over: Over::Http,
     })
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-pub use otaru_fleet::{CampaignId, CampaignState, Dialect, PackageId, TaskId, TaskState};
+pub use otaru_fleet::{CampaignId, CampaignState, Dialect, Over, PackageId, TaskId, TaskState};
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -149,6 +149,9 @@ pub struct NewPackage {
     /// Which digest devices are told; `sha256` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest_method: Option<DigestMethod>,
+    /// How devices fetch the files; `http` if left out.
+    #[serde(default)]
+    pub over: Over,
 }
 
 /// One file of a package.
@@ -186,6 +189,8 @@ pub struct Package {
     pub files: Vec<StoredFile>,
     /// Which digest devices are told.
     pub digest_method: DigestMethod,
+    /// How devices fetch the files.
+    pub over: Over,
     /// When it was made, Unix milliseconds.
     pub created_ms: u64,
 }

@@ -1,11 +1,15 @@
-//! What a genuine link leads to. Asked once for each piece of each download, so the answer comes from memory.
+//! What a genuine link leads to, and which blocks a device may have. Asked once for each piece of each download, so the
+//! answer comes from memory.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use otaru_fleet::{TaskId, Timestamp};
+use otaru_fleet::{Package, TaskId, Timestamp};
 use otaru_wire::DeviceId;
 
 use super::{GrantError, ServedFile, Service, known::Cache};
@@ -57,11 +61,7 @@ impl Service {
     /// # Errors
     /// [`GrantError`] if the task is another device's or at its end, or has no such file.
     pub async fn grant_file(&self, grant: &Grant) -> Result<ServedFile, GrantError> {
-        let open = self.open_grant(grant.task).await?;
-        if open.device != grant.device {
-            return Err(GrantError::NotFound);
-        }
-        let package = self.package_of(open.package).await.map_err(not_found)?;
+        let package = self.granted_package(&grant.device, grant.task).await?;
         let file = package.spec.files.get(usize::from(grant.file)).ok_or(GrantError::NotFound)?;
         Ok(ServedFile {
             id: FileId(file.sha256),
@@ -69,6 +69,19 @@ impl Service {
             digest: file.digest(package.spec.digest_method),
             name: file.name.clone(),
         })
+    }
+
+    /// The package of a task that is this device's own and open: the one rule for links and blocks.
+    pub(super) async fn granted_package(
+        &self,
+        device: &DeviceId,
+        task: TaskId,
+    ) -> Result<Arc<Package>, GrantError> {
+        let open = self.open_grant(task).await?;
+        if open.device != *device {
+            return Err(GrantError::NotFound);
+        }
+        self.package_of(open.package).await.map_err(not_found)
     }
 
     async fn open_grant(&self, id: TaskId) -> Result<Open, GrantError> {

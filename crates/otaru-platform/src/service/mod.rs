@@ -10,9 +10,10 @@
 //! | `ingest.rs`, `lanes.rs`, `reports.rs` | a device connects or speaks |
 //! | `notices.rs` | a device is told of its Task |
 //! | `stock.rs` | an operator is warned of what stock SDKs cannot take |
-//! | `grants.rs` | a device follows a link |
+//! | `grants.rs`, `blocks.rs` | a device follows a link, or asks for a block |
 //! | `passing.rs` | time passes |
 
+mod blocks;
 mod campaigns;
 mod dialects;
 mod error;

@@ -4,9 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use otaru_fleet::{CampaignId, Package, PackageId, Task, TaskId, TaskState, Transition};
-use otaru_wire::{
-    BlockRequest, DeviceId, GatewayRefusal, GatewayReport, MessageId, NoConfig, Notice, mqtt::Message,
-};
+use otaru_wire::{DeviceId, GatewayRefusal, GatewayReport, MessageId, NoConfig, Notice, mqtt::Message};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, error};
 
@@ -42,7 +40,7 @@ impl Service {
             let file = u16::try_from(file).unwrap_or(u16::MAX);
             self.inner.parts.links.write(&Grant { device: task.device.clone(), task: task.id, file }, now_ms)
         };
-        Ok(package.spec.notice(link))
+        Ok(package.spec.notice(task.id, link))
     }
 
     pub(super) async fn package_of(&self, id: PackageId) -> Result<Arc<Package>, StoreError> {
@@ -100,20 +98,6 @@ impl Service {
                 self.inner.parts.outbox.deliver(device, message);
             }
             Err(error) => error!(%device, %error, "{device} cannot be answered: {error}"),
-        }
-        Ok(())
-    }
-
-    /// Tells a device that asked for a part of a file over MQTT that files come by link.
-    pub(super) async fn refuse_block(
-        &self,
-        device: &DeviceId,
-        id: &MessageId,
-        request: &BlockRequest,
-    ) -> Result<(), StoreError> {
-        let half = self.half_of(device).await?;
-        if let Some(message) = half.write_block_refusal(device, id, request, "files come by link only") {
-            self.inner.parts.outbox.deliver(device, message);
         }
         Ok(())
     }

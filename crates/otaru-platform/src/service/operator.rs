@@ -1,7 +1,9 @@
 //! What operators ask of products, devices and packages.
 
 use futures_util::future::try_join_all;
-use otaru_fleet::{Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, Secret, Timestamp};
+use otaru_fleet::{
+    Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, Secret, TaskId, Timestamp,
+};
 use otaru_wire::{DeviceId, DeviceName, MAX_URL_BYTES, ProductKey};
 
 use super::{DeviceView, PackageOrder, Service, ServiceError, dialects, tokens::random_hex};
@@ -124,6 +126,7 @@ impl Service {
             files,
             extra: order.extra,
             digest_method: order.digest_method,
+            over: order.over,
         };
         spec.check()?;
         let draft = Package { id: PackageId(0), spec, created_at: self.now() };
@@ -190,6 +193,6 @@ fn check_notice(dialect: Dialect, package: &Package) -> Result<(), ServiceError>
         device: DeviceName::new("d").map_err(|error| ServiceError::Extra(error.to_string()))?,
     };
     let longest = "h".repeat(MAX_URL_BYTES / 8);
-    half.write_notice(&device, 0, &package.spec.notice(|_| longest.clone()))?;
+    half.write_notice(&device, 0, &package.spec.notice(TaskId(1), |_| longest.clone()))?;
     Ok(())
 }

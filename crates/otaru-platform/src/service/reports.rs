@@ -80,7 +80,7 @@ impl Service {
                 self.progress_reported(device, module, *step, description).await
             }
             Report::Query { module, .. } => self.asked(question, module).await,
-            Report::Block(request) => self.refuse_block(device, id, request).await,
+            Report::Block(request) => self.answer_block(device, id, request).await,
             Report::ConfigQuery => self.answer_no_config(device, id).await,
             Report::ConfigTaken { code, .. } => {
                 debug!(%device, code, "{device} answers a configuration that was never sent");

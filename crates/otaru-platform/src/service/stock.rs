@@ -1,7 +1,7 @@
 //! What an operator should know of a package before stock SDKs are told of it.
 
-use otaru_fleet::Package;
-use otaru_wire::{DeviceId, DeviceName, ProductKey};
+use otaru_fleet::{Over, Package, TaskId};
+use otaru_wire::{DeviceId, DeviceName, DigestMethod, ProductKey};
 
 use super::{Service, ServiceError, dialects};
 
@@ -27,7 +27,11 @@ impl Service {
         };
         let device = DeviceId { product: key, device: name };
         let link = self.inner.parts.links.longest(&device);
-        let push = half.write_notice(&device, self.now().0, &package.spec.notice(|_| link.clone()))?;
+        let push = half.write_notice(
+            &device,
+            self.now().0,
+            &package.spec.notice(TaskId(u64::from(u32::MAX)), |_| link.clone()),
+        )?;
         let len = push.payload.len();
         let mut warnings = Vec::new();
         if len > LONGEST_PUSH {
@@ -37,6 +41,19 @@ impl Service {
                  generation drop one of more than about 2000, so keep it within {LONGEST_PUSH} for them",
                 package.spec.extra.as_ref().map_or(0, String::len)
             ));
+        }
+        if package.spec.over == Over::Mqtt {
+            warnings.push(
+                "SDKs of the v3 generation know no files over MQTT and pass this package over".to_owned(),
+            );
+            if package.spec.digest_method != DigestMethod::Md5 {
+                let unchecked = "SDKs of the v4 generation check only an MD5 of files over MQTT: let the package announce md5";
+                warnings.push(unchecked.to_owned());
+            }
+            if package.spec.files.len() > 1 {
+                let last = "the v4 SDK's own program for files over MQTT fetches only the last of several";
+                warnings.push(last.to_owned());
+            }
         }
         Ok(warnings)
     }

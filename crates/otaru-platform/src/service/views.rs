@@ -1,6 +1,6 @@
 //! What the service takes from operators and gives to them.
 
-use otaru_fleet::{Campaign, Device, Hold, Task};
+use otaru_fleet::{Campaign, Device, Hold, Over, Task};
 use otaru_wire::{Digest, DigestMethod, Module, ProductKey, Version};
 
 use crate::{
@@ -23,6 +23,8 @@ pub struct PackageOrder {
     pub extra: Option<String>,
     /// Which digest notices announce. SHA-256 unless the devices are too old for it.
     pub digest_method: DigestMethod,
+    /// How devices fetch its files.
+    pub over: Over,
 }
 
 /// A device as an operator sees it.

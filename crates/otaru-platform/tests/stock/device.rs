@@ -115,11 +115,25 @@ impl Device {
 
     /// The next message: topic and payload. Anything else is not what a stock device waits for.
     pub(crate) async fn hears(&mut self) -> (String, String) {
+        let (topic, payload) = self.hears_bytes().await;
+        (topic, String::from_utf8(payload).unwrap())
+    }
+
+    /// As [`Device::hears`], of a payload that is no text.
+    pub(crate) async fn hears_bytes(&mut self) -> (String, Vec<u8>) {
         let (first, body) = self.packet().await;
         assert_eq!(first & 0xf6, 0x30, "a PUBLISH of QoS 0: {first:#x}");
         let length = usize::from(u16::from_be_bytes([body[0], body[1]]));
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        (text(&body[2..2 + length]), text(&body[2 + length..]))
+        (String::from_utf8(body[2..2 + length].to_vec()).unwrap(), body[2 + length..].to_vec())
+    }
+
+    /// Subscribes with QoS 0 and waits for the acknowledgement.
+    pub(crate) async fn subscribes(&mut self, filter: &str) {
+        let mut body = vec![0, 9];
+        push_text(&mut body, filter);
+        body.push(0);
+        self.send(&packet(0x82, &body)).await;
+        assert_eq!(self.answer().await, (0x90, vec![0, 9, 0]), "{filter} is granted");
     }
 
     /// The next push's payload.

@@ -2,6 +2,7 @@
 //! whole platform. `docs/stock-sdks.md` lists which test keeps which promise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests too
 
+mod blocks;
 mod device;
 mod downloads;
 mod page;
@@ -96,6 +97,14 @@ impl Platform {
             named.push(json!({"sha256": file["sha256"], "name": format!("app{number}.bin")}));
         }
         json!({"product_key": PRODUCT, "version": version, "digest_method": "md5", "files": named})
+    }
+
+    /// A campaign that brings a package of one file to every device in blocks.
+    async fn campaign_over_mqtt(&self, version: &str, file: &[u8]) -> u64 {
+        let mut order = self.order(version, &[file]).await;
+        order["over"] = json!("mqtt");
+        let package = self.made("/packages", order).await;
+        self.made("/campaigns", json!({"package_id": package["id"]})).await["id"].as_u64().unwrap()
     }
 
     /// A campaign that brings a package of these files to every device.

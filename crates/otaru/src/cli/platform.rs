@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use otaru_platform::http::shapes::{CampaignId, Dialect, PackageId};
+use otaru_platform::http::shapes::{CampaignId, Dialect, Over, PackageId};
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 
 #[derive(Debug, Subcommand)]
@@ -146,6 +146,9 @@ pub(crate) struct PackageArgs {
     /// The digest that devices are told
     #[arg(long, value_name = "METHOD", value_enum, default_value_t = Method::Sha256)]
     pub(crate) digest: Method,
+    /// How devices fetch the files: http, or mqtt in blocks (files of at most 16 MiB; not for v3 SDKs)
+    #[arg(long, value_name = "WAY", default_value_t = Over::Http)]
+    pub(crate) over: Over,
     /// Extra data for the devices: a JSON object
     #[arg(long, value_name = "JSON")]
     pub(crate) extra: Option<String>,

@@ -23,7 +23,8 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use indicatif::ProgressBar;
 use otaru_platform::http::shapes::{
-    CampaignId, CampaignMade, CampaignState, NewCampaign, NewDevice, NewPackage, NewProduct, PackageFile,
+    CampaignId, CampaignMade, CampaignState, NewCampaign, NewDevice, NewPackage, NewProduct, Over,
+    PackageFile,
 };
 use otaru_wire::{DeviceName, Module, ProductKey, Version};
 use signal_hook::{
@@ -207,6 +208,7 @@ impl Demo {
             files: files.iter().filter_map(|file| uploaded.get(file).cloned()).collect(),
             extra: None,
             digest_method: None,
+            over: Over::Http,
         };
         let package = calls::create_package(&self.operator, &package)?;
         let campaign = NewCampaign {

@@ -115,6 +115,7 @@ fn upload_all(client: &Client, package: PackageArgs) -> anyhow::Result<NewPackag
         files,
         extra,
         digest_method: Some(package.digest.into()),
+        over: package.over,
     })
 }
 

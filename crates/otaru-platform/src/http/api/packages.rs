@@ -28,6 +28,7 @@ pub(crate) async fn create(
         files,
         extra: order.extra.map(|extra| extra.get().to_owned()),
         digest_method: order.digest_method.unwrap_or(DigestMethod::Sha256),
+        over: order.over,
     };
     let package = api.service.create_package(package).await?;
     // The package is made: whatever the warnings come to, that is the answer.
@@ -69,6 +70,7 @@ fn package(package: Package) -> shapes::Package {
         module: package.spec.module,
         files: package.spec.files.into_iter().map(stored_file).collect(),
         digest_method: package.spec.digest_method,
+        over: package.spec.over,
         created_ms: package.created_at.0,
     }
 }

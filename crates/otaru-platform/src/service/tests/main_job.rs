@@ -1,7 +1,7 @@
 //! The main job: from an operator's order to the report of the new version, and what may come in between.
 
 use otaru_fleet::{CampaignState, Hold, TaskState};
-use otaru_wire::{BlockError, BlockRequest, Failure, NoConfig, Source, dialect::ReadError};
+use otaru_wire::{Failure, NoConfig, Source};
 
 use super::*;
 
@@ -90,12 +90,6 @@ async fn what_the_platform_does_not_have_is_answered_and_not_passed_over() {
     let session = world.connect(&pump).await;
     world.report(&session, Report::ConfigQuery).await;
     assert_eq!(world.heard(&pump), [Downlink::NoConfig(NoConfig::Absent)]);
-    let request = BlockRequest { stream: 1, file: 1, offset: 0, len: 256, token: None };
-    world.report(&session, Report::Block(request)).await;
-    let sent = world.wire.sent.lock().unwrap().remove(&pump).unwrap();
-    let [refusal] = sent.as_slice() else { panic!("{sent:?}") };
-    let read = aliyun::Device.read_message(&pump, &refusal.topic, &refusal.payload);
-    let Err(ReadError::Block(BlockError::Refused { code: 400, .. })) = read else { panic!("{read:?}") };
 }
 
 #[tokio::test]

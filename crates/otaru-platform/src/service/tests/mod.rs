@@ -1,5 +1,6 @@
 //! The service as a value: a store in memory, real files, devices that speak their real dialect, no socket.
 
+mod blocks;
 mod main_job;
 mod operators;
 mod refusals;
@@ -14,7 +15,7 @@ use std::{
 };
 
 use futures_util::stream;
-use otaru_fleet::{CampaignId, Dialect, NewCampaign, PackageId, Secret, Task};
+use otaru_fleet::{CampaignId, Dialect, NewCampaign, Over, PackageId, Secret, Task};
 use otaru_wire::{
     DeviceName, DigestMethod, Module, Notice, ProductKey, Report, Step, Version,
     dialect::{Credentials, DeviceHalf as _, Downlink, Transport, aliyun},
@@ -129,16 +130,21 @@ impl World {
     }
 
     async fn package(&self, version: &str, module: &str) -> PackageId {
-        let file = self.upload(b"123456789").await;
-        let order = PackageOrder {
+        let order = PackageOrder { module: Module::new(module).unwrap(), ..self.order(version).await };
+        self.service.create_package(order).await.unwrap().id
+    }
+
+    /// A package of one file of nine bytes.
+    async fn order(&self, version: &str) -> PackageOrder {
+        PackageOrder {
             product: key(),
             version: v(version),
-            module: Module::new(module).unwrap(),
-            files: vec![("app.bin".into(), file)],
+            module: Module::default(),
+            files: vec![("app.bin".into(), self.upload(b"123456789").await)],
             extra: None,
             digest_method: DigestMethod::Sha256,
-        };
-        self.service.create_package(order).await.unwrap().id
+            over: Over::Http,
+        }
     }
 
     /// A campaign over all devices, of which those that are connected have been told.

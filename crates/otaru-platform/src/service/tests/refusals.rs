@@ -113,6 +113,7 @@ async fn a_package_that_no_device_could_take_is_refused_whole() {
         files: vec![("app.bin".into(), file)],
         extra: None,
         digest_method: DigestMethod::Md5,
+        over: Over::Http,
     };
     let before = world.store.dump().await;
     let broken = [
@@ -144,6 +145,7 @@ async fn a_package_whose_bytes_are_gone_is_refused() {
         files: vec![("app.bin".into(), file)],
         extra: None,
         digest_method: DigestMethod::Sha256,
+        over: Over::Http,
     };
     let refused = world.service.create_package(order).await;
     assert!(matches!(refused, Err(ServiceError::File(_))), "{refused:?}");

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use otaru_fleet::{
-    Campaign, CampaignError, CampaignState, Device, Dialect, NewCampaign, NewPackage, PackageFile, PackageId,
-    Product, Scope, Secret, SkipReason, Targets, Task, TaskId, TaskState, Timestamp, Transition,
+    Campaign, CampaignError, CampaignState, Device, Dialect, NewCampaign, NewPackage, Over, PackageFile,
+    PackageId, Product, Scope, Secret, SkipReason, Targets, Task, TaskId, TaskState, Timestamp, Transition,
 };
 use otaru_wire::{DeviceId, DeviceName, DigestMethod, Module, ProductKey, Step, Version};
 
@@ -99,6 +99,7 @@ fn package(version: &str) -> NewPackage {
         files: vec![PackageFile { name: "a.bin".into(), size, sha256: id.0, md5 }],
         extra: Some("{\"site\":\"osaka\"}".into()),
         digest_method: DigestMethod::Sha256,
+        over: Over::Mqtt,
     }
 }
 

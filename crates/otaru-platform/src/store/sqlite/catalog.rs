@@ -153,8 +153,8 @@ impl Catalog for Sqlite {
             must_have_product(connection, &package.product)?;
             connection
                 .prepare_cached(
-                    "INSERT INTO packages (product, module, version, extra, digest_method, created_at) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    "INSERT INTO packages (product, module, version, extra, digest_method, created_at, sent_over) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )?
                 .execute((
                     package.product.as_str(),
@@ -163,6 +163,7 @@ impl Catalog for Sqlite {
                     package.extra.as_deref(),
                     rows::digest_method_name(package.digest_method),
                     int(now.0),
+                    package.over.as_str(),
                 ))?;
             let id = connection.last_insert_rowid();
             let mut known = connection.prepare_cached("SELECT 1 FROM files WHERE sha256 = ?1")?;
@@ -212,7 +213,7 @@ impl Catalog for Sqlite {
     }
 }
 
-const PACKAGE: &str = "id, product, module, version, extra, digest_method, created_at";
+const PACKAGE: &str = "id, product, module, version, extra, digest_method, created_at, sent_over";
 
 /// A package without its files.
 fn bare_package(row: &Row<'_>) -> rusqlite::Result<Package> {
@@ -225,6 +226,7 @@ fn bare_package(row: &Row<'_>) -> rusqlite::Result<Package> {
             files: Vec::new(),
             extra: row.get(4)?,
             digest_method: rows::digest_method(row, 5)?,
+            over: rows::name(row, 7)?,
         },
         created_at: time(row, 6)?,
     })
