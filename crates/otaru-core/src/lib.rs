@@ -116,6 +116,7 @@ extern crate alloc;
 extern crate std;
 
 mod context;
+mod gateway;
 mod hashing;
 mod io;
 mod ledger;
@@ -129,6 +130,7 @@ mod timers;
 mod trouble;
 mod updater;
 
+pub use gateway::{Gateway, GatewayError, GatewayInput, GatewayOptions, GatewayOutput, GatewayPolicy};
 pub use io::{
     Boot, Event, FetchError, Head, HealthVerdict, Input, Output, Protocol, RequestId, SlotError, TaskSummary,
 };

@@ -91,6 +91,10 @@ pub trait DeviceHalf: Sync {
         Vec::new()
     }
 
+    /// Whose topic it is, if it is one of this dialect's: where one session serves several devices, it says whom a message
+    /// is for.
+    fn addressee(&self, topic: &str) -> Option<DeviceId>;
+
     /// A report as the platform wants it. `id` numbers the device's messages. A [`Report::Gateway`] is the gateway's own;
     /// every other report of a device behind it is written for that device.
     fn write_report(&self, device: &DeviceId, id: u32, report: &Report) -> Message;

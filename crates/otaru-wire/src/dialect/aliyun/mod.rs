@@ -119,6 +119,10 @@ impl DeviceHalf for Device {
         DOWN_TO_GATEWAY.map(|topic| topic.of(gateway)).into()
     }
 
+    fn addressee(&self, topic: &str) -> Option<DeviceId> {
+        Topic::parse(topic)?.device().ok()
+    }
+
     /// Version reports and failures bear QoS 1, because a Task ends by them; percentages and queries bear QoS 0.
     /// The v4 SDK sends all with QoS 0, v3 its version with QoS 1; the platform takes both
     /// (aliyun-link-sdk-v4 §2.1, aliyun-iotkit-v3 §2.0).

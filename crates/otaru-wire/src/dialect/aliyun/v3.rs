@@ -43,6 +43,10 @@ impl DeviceHalf for DeviceV3 {
         Device.gateway_subscriptions(gateway)
     }
 
+    fn addressee(&self, topic: &str) -> Option<DeviceId> {
+        Device.addressee(topic)
+    }
+
     fn write_report(&self, device: &DeviceId, id: u32, report: &Report) -> Message {
         let (topic, payload, qos) = match report {
             Report::Version { module, version } => {
