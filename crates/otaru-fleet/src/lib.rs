@@ -38,6 +38,7 @@ mod ids;
 mod package;
 mod plan;
 mod product;
+mod registration;
 mod task;
 mod time;
 
@@ -50,6 +51,7 @@ pub use package::{
 };
 pub use plan::{Candidate, Order, Plan, SkipReason, plan};
 pub use product::{Device, Dialect, Product, Secret, UnknownDialect};
+pub use registration::{Given, NotRegistered, Registrants, RegistrationRule, Standing, UnknownRegistrants};
 pub use task::{Task, TaskState, UnknownState};
 pub use time::Timestamp;
 

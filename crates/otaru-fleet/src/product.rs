@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use otaru_wire::{DeviceId, ProductKey};
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{RegistrationRule, Timestamp};
 
 /// How a product's devices speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -82,6 +82,8 @@ pub struct Product {
     pub dialect: Dialect,
     /// The product's secret: what devices register themselves with, where a dialect knows that.
     pub secret: Secret,
+    /// Which of its devices may register themselves with that secret.
+    pub registration: RegistrationRule,
     /// When it was made.
     pub created_at: Timestamp,
 }

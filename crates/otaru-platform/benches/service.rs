@@ -13,9 +13,9 @@ use futures_util::{future::join_all, stream};
 use otaru_fleet::{Dialect, NewCampaign, TaskState};
 use otaru_platform::{
     files::{Files as _, LocalFiles},
-    gateway::{Admitted, Delivery, Ingest as _, Verdict},
+    gateway::{Admitted, Delivery, Entry, Ingest as _, Verdict},
     links::{Grant, Links},
-    service::{Options, Outbox, PackageOrder, Parts, Service, system_clock},
+    service::{Options, Outbox, PackageOrder, Parts, ProductOrder, Service, system_clock},
     store::{Location, Page, Sqlite},
 };
 use otaru_wire::{
@@ -98,7 +98,7 @@ fn version(text: &str) -> otaru_wire::Version {
 }
 
 async fn devices(service: &Service) -> Outcome<Vec<Login>> {
-    let product = service.create_product("a1Bench".parse()?, Dialect::Aliyun).await?.key;
+    let product = service.create_product(ProductOrder::new("a1Bench".parse()?, Dialect::Aliyun)).await?.key;
     let begun = Instant::now();
     let mut made = Vec::new();
     for number in 0..DEVICES {
@@ -117,10 +117,14 @@ async fn devices(service: &Service) -> Outcome<Vec<Login>> {
 
 async fn log_in(service: &Service, logins: &[Login]) -> Outcome<Vec<Admitted>> {
     let begun = Instant::now();
-    let admitted: Result<Vec<_>, _> =
-        join_all(logins.iter().map(|login| service.login(login))).await.into_iter().collect();
+    let entries = join_all(logins.iter().map(|login| service.login(login))).await;
     figure("logins", DEVICES, begun);
-    admitted.map_err(|refused| format!("{refused:?}").into())
+    let sessions = entries.into_iter().map(|entry| match entry {
+        Ok(Entry::Session(admitted)) => Ok(admitted),
+        Ok(Entry::Grant(_)) => Err("a grant".into()),
+        Err(refused) => Err(format!("{refused:?}").into()),
+    });
+    sessions.collect()
 }
 
 /// One report of each device, as the gateway hands them over; done when all are written down.

@@ -42,6 +42,29 @@ fn every_command_answers_with_the_promised_fields() {
 }
 
 #[test]
+fn registration_is_off_until_it_is_switched_on_and_brings_the_secret_of_the_firmware() {
+    let (_dir, platform, _) = with_pump();
+    assert_eq!(platform.answers(&["product", "list"])[0]["registration"]["devices"], "off");
+    let made = platform.answer(&[
+        "product",
+        "create",
+        "valve",
+        "--secret",
+        "PsTest0123456789",
+        "--register",
+        "listed",
+        "--register-again",
+    ]);
+    assert_eq!(made["product_secret"], "PsTest0123456789");
+    let listed = &platform.answers(&["product", "list"])[1];
+    assert_eq!(listed["registration"], json!({"devices": "listed", "again": true}));
+    let changed = platform.answer(&["product", "registration", "valve", "any"]);
+    assert_eq!(changed, json!({"devices": "any", "again": false}));
+    assert_eq!(platform.run(&["product", "registration", "nobody", "any"]).status.code(), Some(66));
+    assert_eq!(platform.run(&["product", "registration", "valve", "on"]).status.code(), Some(2));
+}
+
+#[test]
 fn the_token_is_shown_at_the_first_start_only_and_goes_on_working() {
     let dir = tempfile::tempdir().unwrap();
     let first = Platform::start(dir.path());

@@ -11,8 +11,9 @@ use tokio::{
 use tracing::{debug, info};
 
 use super::{
-    Admitted, Ingest, Refused,
+    Entry, Ingest, Refused,
     connection::{Connection, Seat},
+    granting,
     listener::Gateway,
     meters,
     sessions::Handle,
@@ -52,7 +53,12 @@ pub(super) async fn admit<I: Ingest>(
         }
     };
     let admitted = match login(gateway, &connect).await {
-        Ok(admitted) => admitted,
+        Ok(Entry::Session(admitted)) => admitted,
+        Ok(Entry::Grant(grant)) => {
+            debug!(%peer, "admitted for a grant");
+            granting::grant(gateway, socket, &connect, rest, &grant).await;
+            return None;
+        }
         Err(refused) => {
             let (refusal, why) = match refused {
                 Refused::BadLogin => (Refusal::BadLogin, "login"),
@@ -73,7 +79,7 @@ pub(super) async fn admit<I: Ingest>(
     Some(Connection::new(socket, session, seat, connack, rest))
 }
 
-async fn login<I: Ingest>(gateway: &Gateway<I>, connect: &Connect) -> Result<Admitted, Refused> {
+async fn login<I: Ingest>(gateway: &Gateway<I>, connect: &Connect) -> Result<Entry, Refused> {
     let checked = timeout(gateway.options.login_timeout, async {
         // Closed when the gateway stops.
         let _permit = gateway.logins.acquire().await.map_err(|_| Refused::Unavailable)?;

@@ -8,6 +8,8 @@ pub(super) const SESSIONS: &str = "otaru_mqtt_sessions";
 pub(super) const OPENED: &str = "otaru_mqtt_sessions_opened_total";
 /// Sessions ended, by `why`.
 pub(super) const ENDED: &str = "otaru_mqtt_sessions_ended_total";
+/// Devices admitted for a grant alone.
+pub(super) const GRANTED: &str = "otaru_mqtt_grants_total";
 /// Connections that never became a session, by `why`.
 pub(super) const REFUSED: &str = "otaru_mqtt_connections_refused_total";
 /// Messages taken from devices.
@@ -33,6 +35,7 @@ impl Meters {
         describe_gauge!(SESSIONS, Unit::Count, "Devices that are connected.");
         describe_counter!(OPENED, Unit::Count, "Sessions opened.");
         describe_counter!(ENDED, Unit::Count, "Sessions ended.");
+        describe_counter!(GRANTED, Unit::Count, "Devices admitted for a grant alone.");
         describe_counter!(REFUSED, Unit::Count, "Connections that never became a session.");
         describe_counter!(RECEIVED, Unit::Count, "Messages taken from devices.");
         describe_counter!(SENT, Unit::Count, "Messages written to devices.");

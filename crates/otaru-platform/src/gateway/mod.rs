@@ -5,6 +5,7 @@
 
 mod admission;
 mod connection;
+mod granting;
 mod listener;
 mod meters;
 mod rules;
@@ -30,6 +31,15 @@ pub struct Admitted {
     pub dialect: &'static dyn PlatformHalf,
 }
 
+/// What a login that holds leads to.
+#[derive(Clone)]
+pub enum Entry {
+    /// A session of the device.
+    Session(Admitted),
+    /// This message alone: the device registers itself and comes back with what it is given.
+    Grant(Message),
+}
+
 /// Why a login is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
@@ -52,7 +62,7 @@ pub enum Verdict {
 /// What the gateway asks of the rest of the platform.
 pub trait Ingest: Send + Sync + 'static {
     /// Checks a login.
-    fn login(&self, login: &Login) -> impl Future<Output = Result<Admitted, Refused>> + Send;
+    fn login(&self, login: &Login) -> impl Future<Output = Result<Entry, Refused>> + Send;
 
     /// The device's session is up and can be written to.
     fn connected(&self, device: &DeviceId) -> impl Future<Output = ()> + Send;
@@ -76,6 +86,8 @@ pub struct GatewayOptions {
     pub connect_timeout: Duration,
     /// How long checking a login may take before the answer is "unavailable". Default: 10 s.
     pub login_timeout: Duration,
+    /// How long a device that was admitted for a grant alone may stay. Default: 15 s (aliyun-link-sdk-v4 §1.6).
+    pub grant_time: Duration,
     /// Logins checked at the same time. Default: 64.
     pub logins_at_once: usize,
     /// Connections that have not logged in; further ones are closed at once. Default: 20,000.
@@ -97,6 +109,7 @@ impl Default for GatewayOptions {
             session: ServerOptions::default(),
             connect_timeout: Duration::from_secs(10),
             login_timeout: Duration::from_secs(10),
+            grant_time: Duration::from_secs(15),
             logins_at_once: 64,
             max_strangers: 20_000,
             max_unsent: 256 * 1024,

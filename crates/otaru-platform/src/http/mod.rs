@@ -5,6 +5,7 @@ mod download;
 mod error;
 mod extract;
 mod health;
+mod register;
 mod router;
 mod server;
 pub mod shapes;

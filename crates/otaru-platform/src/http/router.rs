@@ -8,12 +8,14 @@ use axum::{
     middleware,
     routing::{get, post, put},
 };
+use otaru_wire::dialect::aliyun::registration::HTTP_PATH;
 use tokio::task::AbortHandle;
 
 use super::{
     api::{self, Api, campaigns, files, packages, products},
     download::{Downloads, Grants, download},
     health::{self, Health},
+    register::register,
 };
 use crate::{
     files::Files,
@@ -39,6 +41,7 @@ pub(crate) fn router(parts: Parts) -> Router {
     let health = Health::new(service.clone(), Arc::clone(&files), gateway);
     Router::new()
         .merge(for_devices(downloads))
+        .merge(for_registration(service.clone()))
         .nest("/api/v1", for_operators(Api { service, files }))
         .merge(for_watchers(health))
         .fallback(StatusCode::NOT_FOUND)
@@ -50,9 +53,14 @@ pub(super) fn for_devices(downloads: Downloads) -> Router {
     Router::new().route("/f/{*link}", get(download)).with_state(downloads)
 }
 
+fn for_registration(service: Service) -> Router {
+    Router::new().route(HTTP_PATH, post(register)).with_state(service)
+}
+
 fn for_operators(api: Api) -> Router {
     Router::new()
         .route("/products", post(products::create).get(products::list))
+        .route("/products/{product_key}/registration", put(products::set_registration))
         .route("/products/{product_key}/devices", post(products::create_device).get(products::devices))
         .route("/files", put(files::put))
         .route("/packages", post(packages::create).get(packages::list))

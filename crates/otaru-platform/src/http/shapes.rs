@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-pub use otaru_fleet::{CampaignId, CampaignState, Dialect, Over, PackageId, TaskId, TaskState};
+pub use otaru_fleet::{CampaignId, CampaignState, Dialect, Over, PackageId, Registrants, TaskId, TaskState};
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -37,6 +37,24 @@ pub struct NewProduct {
     pub product_key: ProductKey,
     /// How its devices speak.
     pub dialect: Dialect,
+    /// The secret that its devices have already, e.g. from the vendor's cloud; a fresh one is made if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_secret: Option<String>,
+    /// Which of its devices may register themselves with its secret; none unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<Registration>,
+}
+
+/// Which devices of a product may register themselves with its secret: `PUT /products/{product_key}/registration`, and
+/// its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// `off`, `listed` (those that an operator made) or `any` (the platform makes those it does not know).
+    pub devices: Registrants,
+    /// May a device register again that has logged in before?
+    #[serde(default)]
+    pub again: bool,
 }
 
 /// The answer to `POST /products`, the only one that shows the secret.
@@ -57,6 +75,8 @@ pub struct Product {
     pub product_key: ProductKey,
     /// How its devices speak.
     pub dialect: Dialect,
+    /// Which of its devices may register themselves.
+    pub registration: Registration,
     /// When it was made, Unix milliseconds.
     pub created_ms: u64,
 }

@@ -27,7 +27,7 @@ pub enum ServiceError {
     #[error("the product's dialect cannot tell devices of this package: {0}")]
     Notice(#[from] NoticeError),
     /// A secret that was brought along cannot be one.
-    #[error("a device secret has 1 to 128 printable ASCII characters without blanks")]
+    #[error("a secret has 1 to 128 printable ASCII characters without blanks")]
     BadSecret,
     /// Links for a device of this name would overrun what SDKs keep for them.
     #[error(

@@ -3,14 +3,16 @@
 use futures_util::FutureExt as _;
 use otaru_wire::{
     DeviceId,
-    dialect::{Login, PlatformHalf},
+    dialect::{Login, PlatformHalf, aliyun::registration},
     mqtt::Message,
 };
 use tracing::{debug, error, info};
 
-use super::{Service, dialects, known::KnownDevice, lanes::Put, meters};
+use super::{
+    RegistrationError, Service, dialects, known::KnownDevice, lanes::Put, meters, registration::token,
+};
 use crate::{
-    gateway::{Admitted, Ingest, Refused, Verdict},
+    gateway::{Admitted, Entry, Ingest, Refused, Verdict},
     store::StoreError,
 };
 
@@ -18,8 +20,11 @@ use crate::{
 const MAX_LOGGED: usize = 128;
 
 impl Ingest for Service {
-    async fn login(&self, login: &Login) -> Result<Admitted, Refused> {
-        let outcome = self.admit(login).await;
+    async fn login(&self, login: &Login) -> Result<Entry, Refused> {
+        if let Some(grant) = self.register_by_login(login).await? {
+            return Ok(Entry::Grant(registration::write_grant(&grant)));
+        }
+        let outcome = self.admit(login).await.map(Entry::Session);
         let meter = if outcome.is_ok() { meters::LOGINS } else { meters::LOGINS_REFUSED };
         metrics::counter!(meter).increment(1);
         outcome
@@ -54,6 +59,23 @@ impl Ingest for Service {
 }
 
 impl Service {
+    /// What a login that asks for registration is given; none if it asks for a session.
+    async fn register_by_login(&self, login: &Login) -> Result<Option<registration::Grant>, Refused> {
+        let granted = match registration::read_login(login) {
+            Ok(None) => return Ok(None),
+            Ok(Some(asked)) => self.register(&asked).await,
+            Err(error) => {
+                let client_id: String = login.client_id.chars().take(MAX_LOGGED).collect();
+                info!(?client_id, %error, "registration refused: {error}");
+                Err(error.into())
+            }
+        };
+        granted.map(Some).map_err(|error| match error {
+            RegistrationError::TooMany | RegistrationError::Store(_) => Refused::Unavailable,
+            _ => Refused::BadLogin,
+        })
+    }
+
     async fn admit(&self, login: &Login) -> Result<Admitted, Refused> {
         let (dialect, half, device) = dialects::claim(login).map_err(|error| {
             let client_id: String = login.client_id.chars().take(MAX_LOGGED).collect();
@@ -75,7 +97,11 @@ impl Service {
             info!(%device, "login refused: {device} spoke {dialect}, its product speaks {}", known.dialect);
             return Err(Refused::BadLogin);
         }
-        if let Err(error) = half.verify_login(login, known.secret.expose()) {
+        let proven = match registration::token_client_id(login) {
+            Some(client_id) => registration::verify_token(login, &token(&known.secret, client_id)),
+            None => half.verify_login(login, known.secret.expose()),
+        };
+        if let Err(error) = proven {
             info!(%device, %error, "login of {device} refused: {error}");
             return Err(Refused::BadLogin);
         }

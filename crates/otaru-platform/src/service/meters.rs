@@ -6,6 +6,10 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 pub const LOGINS: &str = "otaru_logins_total";
 /// Logins that were refused.
 pub const LOGINS_REFUSED: &str = "otaru_logins_refused_total";
+/// Devices that registered themselves.
+pub const REGISTRATIONS: &str = "otaru_registrations_total";
+/// Registrations that were refused.
+pub const REGISTRATIONS_REFUSED: &str = "otaru_registrations_refused_total";
 /// Reports taken from devices, by `kind`.
 pub const REPORTS: &str = "otaru_reports_total";
 /// Messages of devices that could not be understood.
@@ -27,6 +31,8 @@ pub const STORE_GROUP: &str = "otaru_store_group_size";
 pub fn describe() {
     describe_counter!(LOGINS, Unit::Count, "Logins that held.");
     describe_counter!(LOGINS_REFUSED, Unit::Count, "Logins that were refused.");
+    describe_counter!(REGISTRATIONS, Unit::Count, "Devices that registered themselves.");
+    describe_counter!(REGISTRATIONS_REFUSED, Unit::Count, "Registrations that were refused.");
     describe_counter!(REPORTS, Unit::Count, "Reports taken from devices.");
     describe_counter!(REPORTS_MALFORMED, Unit::Count, "Messages of devices that could not be understood.");
     describe_counter!(REPORTS_LOST, Unit::Count, "Reports given up because the store did not work.");

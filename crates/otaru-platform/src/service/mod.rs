@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `operator.rs`, `campaigns.rs`, `tokens.rs` | an operator asks |
 //! | `ingest.rs`, `lanes.rs`, `reports.rs` | a device connects or speaks |
+//! | `registration.rs` | a device registers itself |
 //! | `notices.rs` | a device is told of its Task |
 //! | `stock.rs` | an operator is warned of what stock SDKs cannot take |
 //! | `grants.rs`, `blocks.rs` | a device follows a link, or asks for a block |
@@ -25,6 +26,7 @@ pub mod meters;
 mod notices;
 mod operator;
 mod passing;
+mod registration;
 mod reports;
 mod stock;
 mod tokens;
@@ -40,7 +42,10 @@ use otaru_wire::{DeviceId, mqtt::Message};
 use tokio::sync::watch;
 
 pub use error::{GrantError, ServiceError};
-pub use views::{CampaignStarted, CampaignView, DeviceView, PackageOrder, ServedFile, TaskView};
+pub use registration::RegistrationError;
+pub use views::{
+    CampaignStarted, CampaignView, DeviceView, PackageOrder, ProductOrder, ServedFile, TaskView,
+};
 
 use crate::{
     files::Files,
@@ -52,6 +57,7 @@ use grants::Grants;
 use known::{Cache, KnownDevices, KnownPackages};
 use lanes::Lanes;
 use passing::{Alarm, Noted};
+use registration::Registrations;
 
 /// Devices whose last logged fault is remembered. Bounds memory.
 const COMPLAINTS: usize = 4096;
@@ -158,6 +164,8 @@ struct Inner {
     untold: Noted,
     /// Devices whose faults were logged lately, and when.
     complained: Cache<DeviceId, Timestamp>,
+    /// What registrations are held to.
+    registrations: Registrations,
     /// When the deadlines are looked at next.
     alarm: Alarm,
     /// How many campaigns are being announced.
@@ -178,6 +186,7 @@ impl Service {
             seen: Noted::default(),
             untold: Noted::default(),
             complained: Cache::new(COMPLAINTS),
+            registrations: Registrations::new(),
             alarm: Alarm::default(),
             announcing: watch::Sender::new(0),
             stopping: watch::Sender::new(false),

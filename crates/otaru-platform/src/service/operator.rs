@@ -2,11 +2,12 @@
 
 use futures_util::future::try_join_all;
 use otaru_fleet::{
-    Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, Secret, TaskId, Timestamp,
+    Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, RegistrationRule, Secret, TaskId,
+    Timestamp,
 };
 use otaru_wire::{DeviceId, DeviceName, MAX_URL_BYTES, ProductKey};
 
-use super::{DeviceView, PackageOrder, Service, ServiceError, dialects, tokens::random_hex};
+use super::{DeviceView, PackageOrder, ProductOrder, Service, ServiceError, dialects, tokens::random_hex};
 use crate::{
     files::{FileId, Stored},
     links::MAX_TARGET_BYTES,
@@ -17,13 +18,15 @@ use crate::{
 const MAX_SECRET_BYTES: usize = 128;
 
 impl Service {
-    /// Makes a product with a fresh secret.
+    /// Makes a product. With a secret, it keeps the one that its devices have from their vendor's cloud; without, it gets
+    /// a fresh one of 32 hex digits.
     ///
     /// # Errors
-    /// It exists already, or the store's or the system's errors.
-    pub async fn create_product(&self, key: ProductKey, dialect: Dialect) -> Result<Product, ServiceError> {
-        let secret = Secret::new(random_hex::<16>()?);
-        let product = Product { key, dialect, secret, created_at: self.now() };
+    /// It exists already, the secret cannot be one, or the store's or the system's errors.
+    pub async fn create_product(&self, order: ProductOrder) -> Result<Product, ServiceError> {
+        let ProductOrder { key, dialect, secret, registration } = order;
+        let secret = secret_or_fresh(secret)?;
+        let product = Product { key, dialect, secret, registration, created_at: self.now() };
         self.store().add_product(product.clone()).await?;
         Ok(product)
     }
@@ -44,6 +47,18 @@ impl Service {
         Ok(self.store().products(page).await?)
     }
 
+    /// Changes which devices of a product may register themselves.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn set_registration(
+        &self,
+        product: &ProductKey,
+        rule: RegistrationRule,
+    ) -> Result<(), ServiceError> {
+        Ok(self.store().set_registration(product, rule).await?)
+    }
+
     /// Makes a device. With `secret`, it keeps the one it has from its vendor's cloud, so that its firmware needs no
     /// change; without, it gets a fresh one of 32 hex digits, as the vendors' are.
     ///
@@ -55,10 +70,7 @@ impl Service {
         if longest > MAX_TARGET_BYTES {
             return Err(ServiceError::LongLinks { len: longest });
         }
-        let secret = match secret {
-            Some(secret) => checked_secret(secret)?,
-            None => Secret::new(random_hex::<16>()?),
-        };
+        let secret = secret_or_fresh(secret)?;
         let device = Device { id, secret, created_at: self.now(), last_seen_at: None };
         self.store().add_device(device.clone()).await?;
         self.inner.devices.forget(&device.id);
@@ -173,7 +185,8 @@ impl Service {
     }
 }
 
-fn checked_secret(secret: Secret) -> Result<Secret, ServiceError> {
+fn secret_or_fresh(brought: Option<Secret>) -> Result<Secret, ServiceError> {
+    let Some(secret) = brought else { return Ok(Secret::new(random_hex::<16>()?)) };
     let text = secret.expose();
     if text.is_empty() || text.len() > MAX_SECRET_BYTES || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(ServiceError::BadSecret);

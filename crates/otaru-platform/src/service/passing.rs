@@ -46,6 +46,25 @@ impl Noted {
         self.devices.lock().unwrap_or_else(PoisonError::into_inner).get(device).copied()
     }
 
+    /// What was noted, which stays noted until it is [`Noted::done`].
+    fn all(&self) -> Vec<(DeviceId, Timestamp)> {
+        let devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        devices.iter().map(|(device, at)| (device.clone(), *at)).collect()
+    }
+
+    /// Forgets what was done, but for what was noted anew meanwhile.
+    fn done(&self, done: &[(DeviceId, Timestamp)]) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        for (device, at) in done {
+            if devices.get(device) == Some(at) {
+                devices.remove(device);
+            }
+        }
+        if !devices.is_empty() {
+            self.first.notify_one();
+        }
+    }
+
     fn take(&self) -> Vec<(DeviceId, Timestamp)> {
         std::mem::take(&mut *self.devices.lock().unwrap_or_else(PoisonError::into_inner))
             .into_iter()
@@ -180,14 +199,18 @@ impl Service {
         self.pause(collect).await
     }
 
-    async fn flush_seen(&self) {
-        let seen = self.inner.seen.take();
+    /// What is being written down stays noted meanwhile: whether a device was seen decides whether it may register.
+    pub(super) async fn flush_seen(&self) {
+        let seen = self.inner.seen.all();
         if seen.is_empty() {
             return;
         }
-        if let Err(error) = self.store().seen(seen).await {
-            // Only a display: the next sighting says it again.
-            error!(%error, "failed to write down when devices were seen: {error}");
+        match self.store().seen(seen.clone()).await {
+            Ok(()) => self.inner.seen.done(&seen),
+            Err(error) => {
+                error!(%error, "failed to write down when devices were seen, will try again: {error}");
+                self.inner.seen.done(&[]);
+            }
         }
     }
 }

@@ -1,12 +1,32 @@
 //! What the service takes from operators and gives to them.
 
-use otaru_fleet::{Campaign, Device, Hold, Over, Task};
+use otaru_fleet::{Campaign, Device, Dialect, Hold, Over, RegistrationRule, Secret, Task};
 use otaru_wire::{Digest, DigestMethod, Module, ProductKey, Version};
 
 use crate::{
     files::FileId,
     store::{Counts, Running},
 };
+
+/// A product as an operator orders it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductOrder {
+    /// Its key, unique on the platform.
+    pub key: ProductKey,
+    /// How its devices speak.
+    pub dialect: Dialect,
+    /// The secret that its devices have in flash already, from their vendor's cloud; a fresh one if there is none.
+    pub secret: Option<Secret>,
+    /// Which of its devices may register themselves.
+    pub registration: RegistrationRule,
+}
+
+impl ProductOrder {
+    /// A product with a fresh secret, none of whose devices registers itself.
+    pub fn new(key: ProductKey, dialect: Dialect) -> Self {
+        Self { key, dialect, secret: None, registration: RegistrationRule::default() }
+    }
+}
 
 /// A package as an operator orders it: its files were uploaded before.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::{future::Future, pin::Pin};
 
 use otaru_fleet::{
     Campaign, CampaignId, Device, Dialect, NewCampaign, NewPackage, Next, Package, PackageId, Product,
-    Secret, SkipReason, Task, TaskId, TaskState, Timestamp,
+    RegistrationRule, Secret, SkipReason, Task, TaskId, TaskState, Timestamp,
 };
 use otaru_wire::{DeviceId, DeviceName, Module, ProductKey, Version};
 
@@ -131,6 +131,8 @@ pub trait Catalog: Send + Sync {
     fn product(&self, key: &ProductKey) -> Answer<'_, Product>;
     /// Products by key.
     fn products(&self, page: Page<ProductKey>) -> Answer<'_, Vec<Product>>;
+    /// Changes who may register themselves.
+    fn set_registration(&self, key: &ProductKey, rule: RegistrationRule) -> Answer<'_, ()>;
     /// Keeps a new device of a product that exists.
     fn add_device(&self, device: Device) -> Answer<'_, ()>;
     /// A device.

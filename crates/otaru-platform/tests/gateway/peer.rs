@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use otaru_platform::gateway::{Admitted, GatewayOptions, Ingest, Refused, Sessions, Verdict, serve};
+use otaru_platform::gateway::{Admitted, Entry, GatewayOptions, Ingest, Refused, Sessions, Verdict, serve};
 use otaru_wire::{
     DeviceId, DeviceName, Instant, MessageId, Notice, NoticeError, ProductKey,
     dialect::{Login, LoginError, PlatformHalf, ReadError, Uplink},
@@ -73,6 +73,11 @@ pub(crate) fn device(name: &str) -> DeviceId {
     DeviceId { product: ProductKey::new("pk").unwrap(), device: DeviceName::new(name).unwrap() }
 }
 
+/// What a device with the password `grant` is admitted for.
+pub(crate) fn grant() -> Message {
+    Message { topic: "grant".to_owned(), payload: b"secret".to_vec(), qos: Qos::AtMostOnce }
+}
+
 /// What the platform behind the gateway saw.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
@@ -81,7 +86,7 @@ pub(crate) enum Seen {
     Disconnected(DeviceId),
 }
 
-/// A platform that admits the password `good`, is unavailable for `later`, and panics at the payload `panic`.
+/// A platform that admits the password `good`, admits `grant` for a grant alone, is unavailable for `later`, and panics at the payload `panic`.
 pub(crate) struct Platform {
     seen: mpsc::UnboundedSender<Seen>,
     room: watch::Sender<bool>,
@@ -106,12 +111,13 @@ impl Platform {
 }
 
 impl Ingest for Platform {
-    async fn login(&self, login: &Login) -> Result<Admitted, Refused> {
+    async fn login(&self, login: &Login) -> Result<Entry, Refused> {
         if self.hold_logins.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
         match login.password.as_str() {
-            "good" => Ok(Admitted { device: device(&login.client_id), dialect: &Simple }),
+            "good" => Ok(Entry::Session(Admitted { device: device(&login.client_id), dialect: &Simple })),
+            "grant" => Ok(Entry::Grant(grant())),
             "later" => Err(Refused::Unavailable),
             _ => Err(Refused::BadLogin),
         }

@@ -9,6 +9,7 @@ mod page;
 mod pushes;
 mod ranges;
 mod refusals;
+mod registration;
 mod sessions;
 mod storms;
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use otaru_platform::http::shapes::{CampaignId, Dialect, Over, PackageId};
+use otaru_platform::http::shapes::{CampaignId, Dialect, Over, PackageId, Registrants};
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 
 #[derive(Debug, Subcommand)]
@@ -100,6 +100,26 @@ pub(crate) enum ProductCommand {
         /// The dialect its devices speak
         #[arg(long, default_value = "aliyun")]
         dialect: Dialect,
+        /// The secret its devices have already (default: a new one)
+        #[arg(long, value_name = "SECRET")]
+        secret: Option<String>,
+        /// Devices that may register themselves with the product's secret: off, listed (those you made) or any (the
+        /// platform makes those it does not know)
+        #[arg(long, value_name = "WHICH", default_value = "off")]
+        register: Registrants,
+        /// Let devices register again that have logged in before: for SDKs that never store their secret
+        #[arg(long, requires = "register")]
+        register_again: bool,
+    },
+    /// Change which devices of a product may register themselves with its secret
+    Registration {
+        /// The product's key
+        key: ProductKey,
+        /// off, listed (devices you made) or any (the platform makes those it does not know)
+        devices: Registrants,
+        /// Also devices that have logged in before: for SDKs that never store their secret
+        #[arg(long)]
+        again: bool,
     },
     /// List products
     List,

@@ -116,7 +116,12 @@ impl Demo {
         view: &mut View,
     ) -> anyhow::Result<()> {
         let product = ProductKey::new(PRODUCT)?;
-        let new = NewProduct { product_key: product.clone(), dialect: "aliyun".parse()? };
+        let new = NewProduct {
+            product_key: product.clone(),
+            dialect: "aliyun".parse()?,
+            product_secret: None,
+            registration: None,
+        };
         calls::create_product(&self.operator, &new)?;
         let around = Surroundings {
             mqtt: &platform.mqtt,

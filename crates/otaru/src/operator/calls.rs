@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use otaru_platform::http::shapes::{
     Campaign, CampaignCanceled, CampaignId, CampaignMade, Campaigns, DeviceMade, Devices, FileTaken,
     NewCampaign, NewDevice, NewPackage, NewProduct, PackageFile, PackageMade, Packages, ProductMade,
-    Products, Task, Tasks,
+    Products, Registration, Task, Tasks,
 };
 use otaru_wire::ProductKey;
 use serde::de::DeserializeOwned;
@@ -25,6 +25,17 @@ pub(crate) fn create_product(client: &Client, product: &NewProduct) -> anyhow::R
 /// All products.
 pub(crate) fn products(client: &Client) -> anyhow::Result<Vec<otaru_platform::http::shapes::Product>> {
     pages(client, "/products", |page: Products| (page.products, page.next))
+}
+
+/// Changes which devices of a product may register themselves.
+pub(crate) fn set_registration(
+    client: &Client,
+    product: &ProductKey,
+    registration: Registration,
+) -> anyhow::Result<Registration> {
+    client
+        .put(&format!("/products/{product}/registration"), &registration)
+        .with_context(|| format!("changing the registration of product {product}"))
 }
 
 /// Makes a device.

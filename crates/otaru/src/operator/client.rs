@@ -54,6 +54,12 @@ impl Client {
         self.understand(request.send_json(what))
     }
 
+    /// Puts something in the place of what was there.
+    pub(crate) fn put<A: DeserializeOwned>(&self, path: &str, what: &impl Serialize) -> anyhow::Result<A> {
+        let request = self.agent.put(format!("{}{path}", self.base)).header("Authorization", self.bearer());
+        self.understand(request.send_json(what))
+    }
+
     /// Uploads `size` bytes as they are. They are sent only when the platform wants them: a refusal that needs no
     /// byte of them (token, size, disk) comes back as such instead of as a broken connection.
     pub(crate) fn upload<A: DeserializeOwned>(

@@ -8,7 +8,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use otaru_platform::http::shapes::{NewCampaign, NewDevice, NewPackage, NewProduct, PackageFile, Task};
+use otaru_platform::http::shapes::{
+    NewCampaign, NewDevice, NewPackage, NewProduct, PackageFile, Registration, Task,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -24,8 +26,10 @@ use crate::{
 pub(crate) fn product(args: Operator<ProductCommand>) -> anyhow::Result<u8> {
     let client = Client::new(&args.platform)?;
     match args.command {
-        ProductCommand::Create { key, dialect } => {
-            let made = calls::create_product(&client, &NewProduct { product_key: key, dialect })?;
+        ProductCommand::Create { key, dialect, secret, register, register_again } => {
+            let registration = Some(Registration { devices: register, again: register_again });
+            let new = NewProduct { product_key: key, dialect, product_secret: secret, registration };
+            let made = calls::create_product(&client, &new)?;
             let text = format!(
                 "made product {key} (dialect {})\nproduct secret: {}\nnext: otaru device create {key} NAME",
                 made.dialect,
@@ -34,14 +38,25 @@ pub(crate) fn product(args: Operator<ProductCommand>) -> anyhow::Result<u8> {
             );
             show(args.platform.json, &made, text)?;
         }
+        ProductCommand::Registration { key, devices, again } => {
+            let changed = calls::set_registration(&client, &key, Registration { devices, again })?;
+            let text = format!("product {key}: registration {}", told(changed));
+            show(args.platform.json, &changed, text)?;
+        }
         ProductCommand::List => {
             let row = |product: &otaru_platform::http::shapes::Product| {
-                vec![product.product_key.to_string(), product.dialect.to_string()]
+                vec![product.product_key.to_string(), product.dialect.to_string(), told(product.registration)]
             };
-            list(args.platform.json, &calls::products(&client)?, &["product", "dialect"], row)?;
+            let head = ["product", "dialect", "registration"];
+            list(args.platform.json, &calls::products(&client)?, &head, row)?;
         }
     }
     Ok(exit::SUCCESS)
+}
+
+fn told(registration: Registration) -> String {
+    let again = if registration.again { ", also again" } else { "" };
+    format!("{}{again}", registration.devices)
 }
 
 pub(crate) fn device(args: Operator<DeviceCommand>) -> anyhow::Result<u8> {

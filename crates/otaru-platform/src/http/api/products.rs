@@ -1,7 +1,7 @@
 //! Products and their devices.
 
 use axum::{extract::State, http::StatusCode};
-use otaru_fleet::{Device, Secret};
+use otaru_fleet::{Device, RegistrationRule, Secret};
 use otaru_wire::{DeviceId, DeviceName, ProductKey};
 
 use super::Api;
@@ -11,14 +11,20 @@ use crate::{
         extract::{Json, Paging, Path, Query, next},
         shapes,
     },
-    service::DeviceView,
+    service::{DeviceView, ProductOrder},
 };
 
 pub(crate) async fn create(
     State(api): State<Api>,
     Json(order): Json<shapes::NewProduct>,
 ) -> Result<(StatusCode, axum::Json<shapes::ProductMade>), ApiError> {
-    let product = api.service.create_product(order.product_key, order.dialect).await?;
+    let order = ProductOrder {
+        key: order.product_key,
+        dialect: order.dialect,
+        secret: order.product_secret.map(Secret::new),
+        registration: rule(order.registration.unwrap_or_default()),
+    };
+    let product = api.service.create_product(order).await?;
     let made = shapes::ProductMade {
         product_key: product.key,
         dialect: product.dialect,
@@ -40,10 +46,27 @@ pub(crate) async fn list(
         .map(|product| shapes::Product {
             product_key: product.key,
             dialect: product.dialect,
+            registration: shapes::Registration {
+                devices: product.registration.devices,
+                again: product.registration.again,
+            },
             created_ms: product.created_at.0,
         })
         .collect();
     Ok(axum::Json(shapes::Products { products, next }))
+}
+
+pub(crate) async fn set_registration(
+    State(api): State<Api>,
+    Path(product): Path<ProductKey>,
+    Json(order): Json<shapes::Registration>,
+) -> Result<axum::Json<shapes::Registration>, ApiError> {
+    api.service.set_registration(&product, rule(order)).await?;
+    Ok(axum::Json(order))
+}
+
+fn rule(order: shapes::Registration) -> RegistrationRule {
+    RegistrationRule { devices: order.devices, again: order.again }
 }
 
 pub(crate) async fn create_device(

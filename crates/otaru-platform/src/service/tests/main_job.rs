@@ -210,7 +210,7 @@ async fn a_restart_of_the_platform_keeps_everything() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let location = Location::File(folder.path().join("otaru.db"));
     let mut world = World::open(Arc::clone(&folder), location.clone());
-    world.service.create_product(key(), Dialect::Aliyun).await.unwrap();
+    world.service.create_product(ProductOrder::new(key(), Dialect::Aliyun)).await.unwrap();
     let pump = world.device("pump-1").await;
     let campaign = world.campaign(world.package("2.0.0", "default").await).await;
     let session = world.connect(&pump).await;

@@ -4,6 +4,7 @@ mod blocks;
 mod main_job;
 mod operators;
 mod refusals;
+mod registering;
 mod troubles;
 
 use std::{
@@ -25,7 +26,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     files::{FileId, LocalFiles},
-    gateway::{Admitted, Ingest as _, Verdict},
+    gateway::{Admitted, Entry, Ingest as _, Verdict},
     store::{Location, Page, Sqlite},
 };
 
@@ -83,7 +84,7 @@ impl World {
     async fn new() -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let world = Self::open(folder, Location::Memory);
-        world.service.create_product(key(), Dialect::Aliyun).await.unwrap();
+        world.service.create_product(ProductOrder::new(key(), Dialect::Aliyun)).await.unwrap();
         world
     }
 
@@ -162,7 +163,7 @@ impl World {
     /// Logs in and connects; gives what the gateway would hold.
     async fn connect(&self, device: &DeviceId) -> Admitted {
         let login = aliyun::Device.write_login(&self.credentials(device), Transport::Plain);
-        let admitted = self.service.login(&login).await.unwrap();
+        let Entry::Session(admitted) = self.service.login(&login).await.unwrap() else { panic!("a grant") };
         self.wire.connected.lock().unwrap().insert(device.clone());
         self.service.connected(device).await;
         admitted

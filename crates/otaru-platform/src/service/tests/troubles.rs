@@ -77,7 +77,7 @@ async fn a_device_that_does_not_take_its_notice_is_told_again() {
 async fn no_task_fails_by_the_clock_right_after_a_start() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let mut world = World::with(folder, Location::Memory, Duration::from_secs(3600));
-    world.service.create_product(key(), Dialect::Aliyun).await.unwrap();
+    world.service.create_product(ProductOrder::new(key(), Dialect::Aliyun)).await.unwrap();
     let pump = world.device("pump-1").await;
     let campaign = world.campaign(world.package("2.0.0", "default").await).await;
     let session = world.connect(&pump).await;
@@ -102,7 +102,7 @@ async fn reports_that_race_never_move_a_task_backwards() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let location = Location::File(folder.path().join("otaru.db"));
     let mut world = World::open(folder, location);
-    world.service.create_product(key(), Dialect::Aliyun).await.unwrap();
+    world.service.create_product(ProductOrder::new(key(), Dialect::Aliyun)).await.unwrap();
     let pump = world.device("pump-1").await;
     let campaign = world.campaign(world.package("2.0.0", "default").await).await;
     let session = world.connect(&pump).await;

@@ -108,3 +108,16 @@ pub(in crate::store) async fn tokens_and_secrets_are_kept(store: impl Store) {
     assert_eq!(store.platform_secret("other", [8; 32]).await, Ok([8; 32]));
     store.probe().await.unwrap();
 }
+
+pub(in crate::store) async fn a_products_rule_for_registration_is_kept_and_can_be_changed(store: impl Store) {
+    let rule = |devices, again| RegistrationRule { devices, again };
+    let any = Product { registration: rule(Registrants::Any, true), ..product("a1") };
+    store.add_product(any.clone()).await.unwrap();
+    assert_eq!(store.product(&key("a1")).await, Ok(any));
+    for changed in Registrants::ALL.map(|devices| rule(devices, false)) {
+        store.set_registration(&key("a1"), changed).await.unwrap();
+        assert_eq!(store.product(&key("a1")).await.unwrap().registration, changed);
+    }
+    let nowhere = store.set_registration(&key("a2"), rule(Registrants::Any, false)).await;
+    assert_eq!(nowhere, Err(StoreError::NotFound { what: What::Product }));
+}

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use otaru_fleet::{
     Campaign, CampaignError, CampaignState, Device, Dialect, NewCampaign, NewPackage, Over, PackageFile,
-    PackageId, Product, Scope, Secret, SkipReason, Targets, Task, TaskId, TaskState, Timestamp, Transition,
+    PackageId, Product, Registrants, RegistrationRule, Scope, Secret, SkipReason, Targets, Task, TaskId,
+    TaskState, Timestamp, Transition,
 };
 use otaru_wire::{DeviceId, DeviceName, DigestMethod, Module, ProductKey, Step, Version};
 
@@ -41,6 +42,7 @@ macro_rules! store_contract {
                 a_device_cannot_make_the_store_grow_without_bound
                 the_time_a_device_was_seen_never_goes_back
                 tokens_and_secrets_are_kept
+                a_products_rule_for_registration_is_kept_and_can_be_changed
             );
         }
     };
@@ -79,7 +81,13 @@ fn main_module() -> Module {
 }
 
 fn product(text: &str) -> Product {
-    Product { key: key(text), dialect: Dialect::Aliyun, secret: Secret::new("ps"), created_at: NOW }
+    Product {
+        key: key(text),
+        dialect: Dialect::Aliyun,
+        secret: Secret::new("ps"),
+        registration: RegistrationRule::default(),
+        created_at: NOW,
+    }
 }
 
 fn device(text: &str) -> Device {

@@ -1,6 +1,9 @@
 //! Products, devices, files and packages.
 
-use otaru_fleet::{Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, Secret, Timestamp};
+use otaru_fleet::{
+    Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, RegistrationRule, Secret,
+    Timestamp,
+};
 use otaru_wire::{DeviceId, DeviceName, ProductKey};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -15,12 +18,20 @@ use crate::files::{FileId, Stored};
 impl Catalog for Sqlite {
     fn add_product(&self, product: Product) -> Answer<'_, ()> {
         self.writing(move |connection| {
-            let Product { key, dialect, secret, created_at } = product;
+            let Product { key, dialect, secret, registration, created_at } = product;
             connection
                 .prepare_cached(
-                    "INSERT INTO products (key, dialect, secret, created_at) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT INTO products (key, dialect, secret, registration, register_again, created_at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?
-                .execute((key.as_str(), dialect.as_str(), secret.expose(), int(created_at.0)))?;
+                .execute((
+                    key.as_str(),
+                    dialect.as_str(),
+                    secret.expose(),
+                    registration.devices.as_str(),
+                    registration.again,
+                    int(created_at.0),
+                ))?;
             Ok(())
         })
     }
@@ -38,6 +49,19 @@ impl Catalog for Sqlite {
             let sql = format!("SELECT {} FROM products WHERE key > ?1 ORDER BY key LIMIT ?2", rows::PRODUCT);
             let after = page.after.as_ref().map_or("", ProductKey::as_str);
             list(connection, &sql, params![after, limit(page.limit)], rows::product)
+        })
+    }
+
+    fn set_registration(&self, key: &ProductKey, rule: RegistrationRule) -> Answer<'_, ()> {
+        let key = key.clone();
+        self.writing(move |connection| {
+            let changed = connection
+                .prepare_cached("UPDATE products SET registration = ?2, register_again = ?3 WHERE key = ?1")?
+                .execute((key.as_str(), rule.devices.as_str(), rule.again))?;
+            match changed {
+                0 => Err(StoreError::NotFound { what: What::Product }),
+                _ => Ok(()),
+            }
         })
     }
 

@@ -3,22 +3,23 @@
 use std::{error::Error, time::Duration};
 
 use otaru_fleet::{
-    Campaign, CampaignId, CampaignState, Device, PackageId, Product, Scope, Secret, Task, TaskId, TaskState,
-    Timestamp,
+    Campaign, CampaignId, CampaignState, Device, PackageId, Product, RegistrationRule, Scope, Secret, Task,
+    TaskId, TaskState, Timestamp,
 };
 use otaru_wire::{DeviceId, DigestMethod, Version};
 use rusqlite::{Result, Row, types::Type};
 
 use crate::store::KnownTask;
 
-pub(super) const PRODUCT: &str = "key, dialect, secret, created_at";
+pub(super) const PRODUCT: &str = "key, dialect, secret, registration, register_again, created_at";
 
 pub(super) fn product(row: &Row<'_>) -> Result<Product> {
     Ok(Product {
         key: text(row, 0)?,
         dialect: name(row, 1)?,
         secret: Secret::new(row.get::<_, String>(2)?),
-        created_at: time(row, 3)?,
+        registration: RegistrationRule { devices: name(row, 3)?, again: row.get(4)? },
+        created_at: time(row, 5)?,
     })
 }
 
