@@ -85,6 +85,13 @@ pub enum AgentEvent {
         /// The HTTP status.
         status: u16,
     },
+    /// The platform refused a block of a file over MQTT; a fresh notice was asked for.
+    BlockRefused {
+        /// The platform's number.
+        code: i64,
+        /// Its reason; may be empty.
+        reason: String,
+    },
     /// Stored bytes cannot be used; fetching starts over at zero.
     StartedOver {
         /// Why.
@@ -167,6 +174,7 @@ impl AgentEvent {
             Event::Progress { done, total } => Self::Progress { done, total, downloaded_bytes },
             Event::Retrying { reason, after_ms } => Self::Retrying { reason: reason.to_string(), after_ms },
             Event::LinkRefused { status } => Self::LinkRefused { status },
+            Event::BlockRefused { code, reason } => Self::BlockRefused { code, reason },
             Event::StartedOver { reason } => Self::StartedOver { reason },
             Event::Verified => Self::Verified,
             Event::Staged => Self::Staged,
@@ -189,6 +197,7 @@ impl AgentEvent {
                 | Self::Dropped { .. }
                 | Self::Retrying { .. }
                 | Self::LinkRefused { .. }
+                | Self::BlockRefused { .. }
         )
     }
 }

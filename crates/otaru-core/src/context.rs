@@ -20,8 +20,12 @@ use keeping::Saving;
 #[derive(Debug)]
 pub(crate) enum Cue {
     Connected,
+    Disconnected,
     Notice(Notice),
     NoTask,
+    Block(otaru_wire::Block),
+    /// The block in flight came and cannot be used.
+    BadBlock(otaru_wire::BlockError),
     Decision(crate::Decision),
     Cancel,
     /// The user reports that the Task in hand failed.
@@ -67,6 +71,8 @@ pub(crate) struct Context {
     pub(crate) aside: Vec<Module>,
     /// The fetch whose answers are awaited.
     pub(crate) fetch: Option<RequestId>,
+    /// When a block was last asked for.
+    pub(crate) last_block: Option<Instant>,
     /// What is to be kept; what is saved may be older.
     record: Record,
     saving: Saving,
@@ -92,6 +98,7 @@ impl Context {
             told: 0,
             aside: Vec::new(),
             fetch: None,
+            last_block: None,
             saving: Saving::default(),
             outputs: VecDeque::new(),
             last_request: 0,
@@ -164,7 +171,7 @@ impl Context {
         self.ledger.forget();
         self.timers.clear_all();
         self.saving = Saving::default();
-        self.fetch = None;
+        (self.fetch, self.last_block) = (None, None);
         self.on_trial = None;
         self.told = 0;
     }
@@ -173,10 +180,15 @@ impl Context {
 /// Fetching.
 impl Context {
     pub(crate) fn fetch(&mut self, url: String, range: ByteRange, etag: Option<String>) {
-        self.last_request = self.last_request.wrapping_add(1);
-        let request = RequestId(self.last_request);
+        let request = RequestId(self.next_request());
         self.fetch = Some(request);
         self.emit(Output::Fetch { request, url, range, etag });
+    }
+
+    /// A number that no fetch and no other file's blocks have had since the start.
+    pub(crate) fn next_request(&mut self) -> u32 {
+        self.last_request = self.last_request.wrapping_add(1);
+        self.last_request
     }
 
     pub(crate) fn stop_fetch(&mut self) {

@@ -303,6 +303,13 @@ pub enum Event {
         /// The status code that said so.
         status: u16,
     },
+    /// The platform refused a block of a file over MQTT; a fresh notice was asked for.
+    BlockRefused {
+        /// The platform's number.
+        code: i64,
+        /// Its reason; may be empty.
+        reason: String,
+    },
     /// The stored bytes cannot be used; fetching starts over at zero.
     StartedOver {
         /// Why.

@@ -38,6 +38,14 @@ pub struct Policy {
     pub report_interval: Duration,
     /// Silence within a fetch after which it counts as broken. Default: 30 s.
     pub stall_timeout: Duration,
+    /// Bytes asked for at once when a file comes in blocks over MQTT, 1 to [`MAX_BLOCK_BYTES`](otaru_wire::MAX_BLOCK_BYTES).
+    /// Halved, down to 256, each time three requests in a row get no answer. Default: 5120, as the vendor's SDK asks.
+    pub block_bytes: u32,
+    /// How long a block over MQTT may take before it counts as lost. Default: 10 s.
+    pub block_timeout: Duration,
+    /// The least time between two requests for blocks. The vendor's cloud is said to leave requests unanswered that come
+    /// faster than about three a second (aliyun-link-sdk-v4 §3.3). Default: 0, as fast as blocks come.
+    pub block_interval: Duration,
     /// The first pause after a failed fetch; doubled each time, spread by ±50 %. Default: 1 s.
     pub retry_first: Duration,
     /// The longest such pause. Default: 5 min.
@@ -93,6 +101,9 @@ impl Default for Policy {
             report_percent: 5,
             report_interval: Duration::from_secs(1),
             stall_timeout: Duration::from_secs(30),
+            block_bytes: 5120,
+            block_timeout: Duration::from_secs(10),
+            block_interval: Duration::ZERO,
             retry_first: Duration::from_secs(1),
             retry_longest: Duration::from_secs(300),
             retry_attempts: 20,

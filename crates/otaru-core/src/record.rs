@@ -27,6 +27,7 @@ use crate::hashing::{HashState, Hashing};
 ///
 /// task     stage      u8       0 fetching, 1 activating, 2 reverting (then the reason: text8)
 ///          retries    u16 u16  downloads from zero after a wrong digest; after a replaced file
+///          block      u32      bytes of a block that the platform answers; 0: not known
 ///          version    text8
 ///          module     text8
 ///          flags      u8       bit 0: delta, bit 1: [extra text32], bit 2: [signature text32]
@@ -40,7 +41,7 @@ use crate::hashing::{HashState, Hashing};
 ///
 /// `running` belongs to the first file that is not complete. Sequence number and checksum are the store's.
 ///
-/// Version 1 had neither bit 4 nor the second hash state. It is still read, so that a device that updates otaru itself
+/// Version 1 had neither `block`, nor bit 4, nor the second hash state. It is still read, so that a device that updates otaru itself
 /// keeps its Task; written is version 2 alone.
 ///
 /// A newer layout gets a new version number; a reader refuses what it does not know ([`RecordError::Newer`]), so
@@ -109,6 +110,8 @@ pub(crate) struct Task {
     pub(crate) digest_retries: u16,
     /// Downloads from zero after the server's file changed.
     pub(crate) restarts: u16,
+    /// The size of a block that the platform answers, if it left larger ones unanswered.
+    pub(crate) block_bytes: Option<u32>,
 }
 
 /// How far a Task is.
@@ -170,7 +173,15 @@ impl Task {
     /// A Task of which nothing is done.
     pub(crate) fn new(notice: Notice) -> Self {
         let complete = vec![false; notice.files.len()];
-        Self { notice, stage: Stage::Fetching, complete, running: None, digest_retries: 0, restarts: 0 }
+        Self {
+            notice,
+            stage: Stage::Fetching,
+            complete,
+            running: None,
+            digest_retries: 0,
+            restarts: 0,
+            block_bytes: None,
+        }
     }
 
     /// The first file that is not complete.

@@ -31,7 +31,10 @@ impl Trouble {
                 StateCode::DownloadHttprspHeaderError
             }
             Trouble::TooMany => StateCode::DownloadFetchTooMany,
-            Trouble::NoHead | Trouble::FailedBefore(_) => return None,
+            // Blocks over MQTT have codes in a group of their own.
+            Trouble::Block(_) | Trouble::NoBlock(_) | Trouble::NoHead | Trouble::FailedBefore(_) => {
+                return None;
+            }
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use otaru_wire::Version;
+use otaru_wire::{BlockError, Version};
 
 use crate::FetchError;
 
@@ -36,6 +36,13 @@ pub enum Trouble {
     /// Bytes without a head: the doer's mistake.
     #[error("a body came before its head")]
     NoHead,
+    /// A block came over MQTT that cannot be used.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    /// The platform left a request for a block of so many bytes unanswered for
+    /// [`Policy::block_timeout`](crate::Policy::block_timeout).
+    #[error("the platform did not answer for a block of up to {0} bytes")]
+    NoBlock(u32),
     /// This version failed a short time ago.
     #[error("version {0} failed before")]
     FailedBefore(Version),

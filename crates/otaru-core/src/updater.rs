@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 
 use otaru_wire::{
     DeviceId, Instant, Module, Notice, Step,
-    dialect::{DeviceHalf, Downlink},
+    dialect::{DeviceHalf, Downlink, ReadError},
 };
 
 use crate::{
@@ -134,7 +134,7 @@ impl Updater {
             }
             Input::Disconnected => {
                 self.cx.connected = false;
-                None
+                Some(Cue::Disconnected)
             }
             Input::Message { topic, payload } => self.message(&topic, &payload),
             Input::Decision(decision) => {
@@ -196,6 +196,10 @@ impl Updater {
         }
     }
 
+    fn awaits_block(&self) -> bool {
+        matches!(&self.state, Some(State::Fetching(state)) if state.awaits_block())
+    }
+
     fn asks(&self) -> bool {
         match &self.state {
             Some(State::Offered(state)) => state.asks(),
@@ -248,10 +252,9 @@ impl Updater {
                 }
             },
             Ok(Downlink::NoTask) => Some(Cue::NoTask),
-            Ok(Downlink::Block(_)) => {
-                ignore(&mut self.cx, "a block of a file came, which nothing asked for".to_string());
-                None
-            }
+            // One that nobody waits for was repeated on its way, or came late.
+            Ok(Downlink::Block(block)) => Some(Cue::Block(block)),
+            Err(ReadError::Block(error)) if self.awaits_block() => Some(Cue::BadBlock(error)),
             Ok(Downlink::Config { config, .. }) => {
                 ignore(
                     &mut self.cx,

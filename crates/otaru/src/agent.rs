@@ -89,6 +89,9 @@ fn words(event: &AgentEvent) -> Option<String> {
             format!("{reason}; trying again in {:.1} s", *after_ms as f64 / 1000.0)
         }
         AgentEvent::LinkRefused { status } => format!("the link answers {status}; asked for a fresh one"),
+        AgentEvent::BlockRefused { code, reason } => {
+            format!("the platform refuses a block with code {code} ({reason}); asked for a fresh notice")
+        }
         AgentEvent::StartedOver { reason } => format!("starting over: {reason}"),
         AgentEvent::Verified => "verified: the slot's bytes are the package's".into(),
         AgentEvent::Staged => "staged".into(),

@@ -61,6 +61,7 @@ fn write_task(out: &mut Writer, task: &Task) {
     }
     out.u16(task.digest_retries);
     out.u16(task.restarts);
+    out.u32(task.block_bytes.unwrap_or(0));
     let Notice { version, module, files, delta, extra, signature } = &task.notice;
     out.text8(version.as_str());
     out.text8(module.as_str());
@@ -107,7 +108,7 @@ fn write_file(out: &mut Writer, file: &File, complete: bool) {
         Source::Http { url } => out.text16(url),
         Source::Mqtt { stream, file } => {
             out.u64(*stream);
-            out.bytes(&file.to_le_bytes());
+            out.u32(*file);
         }
     }
 }
@@ -150,6 +151,7 @@ fn read_task(from: &mut Reader<'_>, layout: u16) -> Option<Task> {
         _ => return None,
     };
     let (digest_retries, restarts) = (from.u16()?, from.u16()?);
+    let block_bytes = if layout == OLDEST { None } else { Some(from.u32()?).filter(|bytes| *bytes != 0) };
     let (version, module) = (Version::new(from.text8()?).ok()?, Module::new(from.text8()?).ok()?);
     let flags = from.u8()?;
     let extra = if flags & EXTRA == 0 { None } else { Some(from.text32()?) };
@@ -163,7 +165,7 @@ fn read_task(from: &mut Reader<'_>, layout: u16) -> Option<Task> {
     }
     let notice = Notice { version, module, files, delta: flags & DELTA != 0, extra, signature };
     notice.check().ok()?;
-    let mut task = Task { notice, stage, complete, running: None, digest_retries, restarts };
+    let mut task = Task { notice, stage, complete, running: None, digest_retries, restarts, block_bytes };
     match from.u8()? {
         0 => {}
         1 => task.running = Some(read_running(from, layout, &task)?),
@@ -182,7 +184,7 @@ fn read_file(from: &mut Reader<'_>, layout: u16) -> Option<(File, bool)> {
     let source = if flags & MQTT == 0 {
         Source::Http { url: from.text16()? }
     } else {
-        Source::Mqtt { stream: from.u64()?, file: u32::from_le_bytes(from.take(4)?.try_into().ok()?) }
+        Source::Mqtt { stream: from.u64()?, file: from.u32()? }
     };
     Some((File { name, size, digest, also, source }, flags & COMPLETE != 0))
 }
@@ -256,6 +258,7 @@ mod tests {
                 running: Some(Running { offset: 4, hash: hashing.save(), etag: Some("\"e\"".to_string()) }),
                 digest_retries: 1,
                 restarts: 2,
+                block_bytes: Some(640),
                 notice,
             }),
             failed: Some(FailedOffer { fingerprint: [3; 32], times: 4 }),

@@ -19,6 +19,10 @@ impl Writer {
         self.bytes(&value.to_le_bytes());
     }
 
+    pub(super) fn u32(&mut self, value: u32) {
+        self.bytes(&value.to_le_bytes());
+    }
+
     pub(super) fn u64(&mut self, value: u64) {
         self.bytes(&value.to_le_bytes());
     }
@@ -40,7 +44,7 @@ impl Writer {
     }
 
     pub(super) fn text32(&mut self, text: &str) {
-        self.bytes(&(text.len() as u32).to_le_bytes());
+        self.u32(text.len() as u32);
         self.bytes(text.as_bytes());
     }
 }
@@ -63,6 +67,10 @@ impl<'a> Reader<'a> {
         Some(u16::from_le_bytes(self.take(2)?.try_into().ok()?))
     }
 
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
     pub(super) fn u64(&mut self) -> Option<u64> {
         Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
     }
@@ -82,7 +90,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn text32(&mut self) -> Option<String> {
-        let len = u32::from_le_bytes(self.take(4)?.try_into().ok()?);
+        let len = self.u32()?;
         self.text(usize::try_from(len).ok()?)
     }
 }

@@ -3,8 +3,10 @@
 //! Bytes are hashed as they come and stored as they come. What the Record says is stored trails behind: it covers
 //! only bytes the slot has acknowledged, with the state of the hash at that byte.
 
-mod answers;
+mod http;
 mod link;
+mod mqtt;
+mod storing;
 
 use alloc::{
     collections::VecDeque,
@@ -12,7 +14,7 @@ use alloc::{
     string::{String, ToString},
 };
 
-use otaru_wire::{ByteRange, Failure, File, Notice, Source, http_range::strong_etag};
+use otaru_wire::{ByteRange, Failure, File, Notice, Source};
 
 use super::{Meaning, State, decline, drop_task, fail, idle::Idle, replace, verifying::Verifying, weigh};
 use crate::{
@@ -23,6 +25,7 @@ use crate::{
     record::Task,
     timers::Timer,
 };
+use mqtt::Blocks;
 
 /// Fetches one file of the Task in hand.
 pub(crate) struct Fetching {
@@ -54,6 +57,7 @@ pub(crate) struct Fetching {
     without_network: u32,
     /// Fresh links asked for since a byte was stored.
     links: u32,
+    blocks: Blocks,
     /// Whole files sent instead of their ends, since a byte was stored.
     ignored_ranges: u32,
 }
@@ -61,23 +65,37 @@ pub(crate) struct Fetching {
 enum Phase {
     /// Until the Record says that nothing of this file is stored: only then may old bytes be overwritten.
     Saving(Next),
-    /// Until the fetch is over.
-    Requested {
-        range: ByteRange,
-        /// Where the body ends; none before the head was judged.
-        end: Option<u64>,
-    },
+    /// Until what was asked for is here, or cannot be had.
+    Requested(Via),
     /// Until the pause after a failure is over.
     Pausing(Next),
     /// Until the platform sends a fresh link.
     AwaitingLink,
-    /// Until the slot has taken the last bytes.
-    Draining,
+    /// Until there is a session to ask over.
+    AwaitingSession,
+    /// Until the slot has taken what came.
+    Storing,
+}
+
+/// How the bytes that were asked for come.
+enum Via {
+    /// By a fetch of that range.
+    Http {
+        range: ByteRange,
+        /// Where the body ends; none before the head was judged.
+        end: Option<u64>,
+    },
+    /// As one block over the session.
+    Mqtt,
 }
 
 #[derive(Clone, Copy)]
 enum Next {
+    /// Ask for bytes again, after a break.
     Fetch,
+    /// Ask for the next block: its time has come.
+    Block,
+    /// Ask for a fresh link.
     FreshLink,
 }
 
@@ -129,7 +147,7 @@ impl Fetching {
             checkpoint: stored,
             stores: VecDeque::new(),
             etag: task.running.as_ref().and_then(|running| running.etag.clone()),
-            phase: Phase::Draining,
+            phase: Phase::Storing,
             prepared,
             resumed: false,
             pace,
@@ -137,6 +155,7 @@ impl Fetching {
             without_network: 0,
             links: 0,
             ignored_ranges: 0,
+            blocks: Blocks::new(cx, &task),
             wanted,
             task,
         };
@@ -159,13 +178,20 @@ impl Fetching {
             Cue::FetchEnded(result) => self.on_fetch_ended(cx, result),
             Cue::Stored { file, end, result } => self.on_stored(cx, file, end, result),
             Cue::Saved => match self.phase {
-                Phase::Saving(Next::Fetch) => self.request(cx, true),
                 Phase::Saving(Next::FreshLink) => self.ask_for_link(cx),
+                Phase::Saving(_) => self.request(cx, true),
                 _ => State::Fetching(self),
             },
+            Cue::Block(block) => self.on_block(cx, block),
+            Cue::BadBlock(error) => self.on_bad_block(cx, error),
+            Cue::Disconnected => self.on_disconnected(cx),
+            Cue::Timer(Timer::Stall) if matches!(self.phase, Phase::Requested(Via::Mqtt)) => {
+                self.on_block_timeout(cx)
+            }
             Cue::Timer(Timer::Stall) => self.retry_broken(cx, Trouble::Silent),
             Cue::Timer(Timer::Retry) => match self.phase {
                 Phase::Pausing(Next::Fetch) => self.request(cx, true),
+                Phase::Pausing(Next::Block) => self.request(cx, false),
                 Phase::Pausing(Next::FreshLink) => self.query_link(cx),
                 _ => State::Fetching(self),
             },
@@ -201,33 +227,27 @@ impl Fetching {
         if self.taken >= self.wanted.size {
             return self.drain(cx);
         }
-        let Some(url) = self.url() else {
-            return self.fail(cx, Failure::Download, "the file has no HTTP link".into());
-        };
-        let longest = cx.policy().range_bytes.unwrap_or(u64::MAX).max(1);
-        let end = self.taken.saturating_add(longest).min(self.wanted.size);
-        let range = ByteRange { start: self.taken, end };
+        match self.wanted.source.clone() {
+            Source::Http { url } => {
+                self.announce(cx, announce);
+                self.request_range(cx, url)
+            }
+            Source::Mqtt { .. } if !cx.connected => {
+                self.phase = Phase::AwaitingSession;
+                State::Fetching(self)
+            }
+            Source::Mqtt { stream, file } => {
+                self.announce(cx, announce);
+                self.request_block(cx, stream, file)
+            }
+        }
+    }
+
+    fn announce(&mut self, cx: &mut Context, announce: bool) {
         if announce {
             cx.event(Event::Fetching { file: self.file, offset: self.taken, resumed: self.resumed });
             self.resumed = false;
         }
-        cx.fetch(url, range, self.if_range());
-        cx.start_timer(Timer::Stall, cx.policy().stall_timeout);
-        self.phase = Phase::Requested { range, end: None };
-        State::Fetching(self)
-    }
-
-    fn url(&self) -> Option<String> {
-        match &self.task.notice.files.get(self.file)?.source {
-            Source::Http { url } => Some(url.clone()),
-            Source::Mqtt { .. } => None,
-        }
-    }
-
-    /// `If-Range` takes strong validators only, and none is needed for a first byte.
-    fn if_range(&self) -> Option<String> {
-        let etag = strong_etag(self.etag.as_deref()?)?;
-        (self.taken > 0).then(|| etag.to_string())
     }
 
     /// Starts over at zero with a fresh link: the server's file is not what it was.
@@ -265,6 +285,7 @@ impl Fetching {
     fn on_connected(mut self, cx: &mut Context) -> State {
         match self.phase {
             Phase::AwaitingLink => self.query_link(cx),
+            Phase::AwaitingSession => self.request(cx, true),
             Phase::Pausing(Next::Fetch) if self.without_network > 0 => {
                 self.without_network = 0;
                 cx.timers.clear(Timer::Retry);
@@ -274,28 +295,19 @@ impl Fetching {
         }
     }
 
-    /// The server cannot be heard. While the platform cannot be heard either, the device has no network: its Task
-    /// is interrupted, not failing, and the try does not count.
-    fn retry_broken(mut self, cx: &mut Context, trouble: Trouble) -> State {
-        if cx.connected {
-            return self.retry(cx, trouble);
-        }
-        self.break_off(cx);
-        self.without_network = self.without_network.saturating_add(1);
-        self.pause(cx, trouble)
-    }
-
     fn retry(mut self, cx: &mut Context, trouble: Trouble) -> State {
         self.break_off(cx);
         self.retries += 1;
         if self.retries > cx.policy().retry_attempts {
             return self.fail(cx, Failure::Download, trouble.to_string());
         }
-        self.pause(cx, trouble)
+        let failures = self.retries.saturating_add(self.without_network);
+        self.pause(cx, trouble, failures)
     }
 
-    fn pause(mut self, cx: &mut Context, reason: Trouble) -> State {
-        let pause = cx.pause(self.retries.saturating_add(self.without_network));
+    /// Pauses as after so many failures in a row, then asks again.
+    fn pause(mut self, cx: &mut Context, reason: Trouble, failures: u32) -> State {
+        let pause = cx.pause(failures);
         cx.event(Event::Retrying { reason, after_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) });
         cx.start_timer(Timer::Retry, pause);
         self.phase = Phase::Pausing(Next::Fetch);

@@ -88,11 +88,7 @@ pub(crate) enum Meaning {
 /// Compares a notice with the Task in hand.
 pub(crate) fn weigh(cx: &mut Context, in_hand: &Notice, notice: Notice) -> Meaning {
     if in_hand.same_offer(&notice) {
-        if notice.files.iter().all(|file| matches!(file.source, Source::Http { .. })) {
-            return Meaning::Links(notice);
-        }
-        ignore(cx, "the Task in hand was offered again without HTTP links".to_string());
-        Meaning::Nothing
+        Meaning::Links(notice)
     } else if !suits(cx, &notice) {
         Meaning::Nothing
     } else if in_hand.module == notice.module {
@@ -106,16 +102,14 @@ pub(crate) fn weigh(cx: &mut Context, in_hand: &Notice, notice: Notice) -> Meani
 /// True if the device can follow the offer at all; otherwise it has been refused.
 pub(crate) fn suits(cx: &mut Context, notice: &Notice) -> bool {
     let total = notice.total_size();
-    let (failure, reason) = if notice.files.iter().any(|file| matches!(file.source, Source::Mqtt { .. })) {
-        (Failure::Download, "refused: files over MQTT are not supported".to_string())
-    } else if notice.delta && !cx.policy().accept_delta {
-        (Failure::Upgrade, "refused: this device takes no differences, only whole images".to_string())
+    let reason = if notice.delta && !cx.policy().accept_delta {
+        "refused: this device takes no differences, only whole images".to_string()
     } else if let Some(max) = cx.policy().max_package_bytes.filter(|max| total > *max) {
-        (Failure::Upgrade, alloc::format!("refused: the package has {total} bytes, allowed are {max}"))
+        alloc::format!("refused: the package has {total} bytes, allowed are {max}")
     } else {
         return true;
     };
-    cx.report_failure(&notice.module, failure, &reason);
+    cx.report_failure(&notice.module, Failure::Upgrade, &reason);
     ignore(cx, reason);
     false
 }

@@ -17,11 +17,11 @@ fn percent(percent: u8) -> Input {
 
 /// Descriptions of the progress heard, in order.
 fn descriptions(world: &World) -> Vec<&str> {
-    let description = |report| match report {
-        &Report::Progress { ref description, .. } => Some(description.as_str()),
+    let descriptions = world.platform.heard.iter().map(|report| match report {
+        Report::Progress { description, .. } => Some(description.as_str()),
         _ => None,
-    };
-    world.platform.heard.iter().filter_map(description).collect()
+    });
+    descriptions.flatten().collect()
 }
 
 /// 2,000 of 5,000 bytes are stored and told of, and the server is in trouble.

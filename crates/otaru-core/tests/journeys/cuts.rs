@@ -47,21 +47,30 @@ impl Journey {
     }
 }
 
-fn journeys(files: &[usize]) -> impl Iterator<Item = Journey> {
+fn journeys(files: &[usize], over_mqtt: bool) -> impl Iterator<Item = Journey> {
     let files: Vec<_> = files.iter().zip(1..).map(|(len, seed)| image(*len, seed)).collect();
     let flavours = [Unsaved::Lost, Unsaved::Kept].into_iter().flat_map(|unsaved| {
         [(1, false), (9, false), (9, true)].map(|(trial_boots, slot_lags)| (unsaved, trial_boots, slot_lags))
     });
     flavours.map(move |(unsaved, trial_boots, slot_lags)| {
-        let package = Package::new(files.clone());
+        let package = Package { over_mqtt, ..Package::new(files.clone()) };
         Journey { package, trial_boots, unsaved, slot_lags }
     })
 }
 
 #[test]
 fn a_power_cut_at_every_step_ends_on_the_new_version_and_fetches_no_saved_byte_twice() {
+    cut_everywhere(false);
+}
+
+#[test]
+fn a_power_cut_at_every_step_of_a_download_over_mqtt_asks_for_no_saved_byte_twice() {
+    cut_everywhere(true);
+}
+
+fn cut_everywhere(over_mqtt: bool) {
     let mut cuts = 0;
-    for journey in journeys(&[6_000, 2_500, 1]) {
+    for journey in journeys(&[6_000, 2_500, 1], over_mqtt) {
         let clean = journey.run(&[]);
         journey.judge(&clean, &[]);
         for cut in 0..clean.steps {
@@ -75,8 +84,17 @@ fn a_power_cut_at_every_step_ends_on_the_new_version_and_fetches_no_saved_byte_t
 
 #[test]
 fn a_second_cut_at_every_step_of_the_recovery_changes_nothing() {
+    cut_twice(false);
+}
+
+#[test]
+fn a_second_cut_at_every_step_of_the_recovery_of_a_download_over_mqtt_changes_nothing() {
+    cut_twice(true);
+}
+
+fn cut_twice(over_mqtt: bool) {
     let mut cuts = 0;
-    for journey in journeys(&[1_500]) {
+    for journey in journeys(&[1_500], over_mqtt) {
         let clean = journey.run(&[]).steps;
         for first in 0..clean {
             let recovered = journey.run(&[first]).steps;

@@ -8,6 +8,7 @@ mod clean;
 mod cuts;
 mod decisions;
 mod faults;
+mod over_mqtt;
 mod slots;
 mod state_codes;
 mod world;

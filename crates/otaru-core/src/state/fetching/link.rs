@@ -42,6 +42,9 @@ impl Fetching {
         let changed = self.task.notice != notice;
         // The Record gets them with its next save: a platform that pushes often must not wear out the flash.
         self.task.refresh_links(notice);
+        if let Some(file) = self.task.notice.files.get(self.file) {
+            self.wanted.clone_from(file);
+        }
         let awaited = match self.phase {
             Phase::AwaitingLink => true,
             // The platform may push what it has before it is asked; the old link again would be refused again.

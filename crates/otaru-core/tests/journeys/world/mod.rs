@@ -1,5 +1,6 @@
 //! One device, its platform and its file server in one process, on one virtual clock.
 
+pub(crate) mod blocks;
 pub(crate) mod disk;
 pub(crate) mod platform;
 pub(crate) mod server;
@@ -9,6 +10,7 @@ use std::collections::VecDeque;
 use otaru_core::{Event, HealthVerdict, Input, Output, Policy, Updater, UpdaterOptions};
 use otaru_wire::{ByteRange, Instant, Module, Version, dialect::aliyun};
 
+use blocks::Asked;
 use disk::{Disk, Unsaved};
 use platform::{Package, Platform};
 use server::{Answer, Request, Server};
@@ -54,7 +56,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let policy = Policy { checkpoint_bytes: 1000, read_back_bytes: 700, ..Policy::default() };
+        let policy =
+            Policy { checkpoint_bytes: 1000, read_back_bytes: 700, block_bytes: 300, ..Policy::default() };
         Self::with(policy)
     }
 
@@ -175,7 +178,21 @@ impl World {
         match output {
             Output::Subscribe(_) => {}
             Output::Publish(message) if self.offline => drop(message),
-            Output::Publish(message) => self.inbox.extend(self.platform.hear(&message)),
+            Output::Publish(message) => {
+                let asked = self.platform.blocks.requests.len();
+                let answers = self.platform.hear(&message, self.now);
+                if let Some(Asked { request, .. }) = self.platform.blocks.requests.get(asked) {
+                    let file = request.file as usize - 1;
+                    if let Some(covered) = self.covered.get(file) {
+                        assert!(
+                            request.offset >= *covered,
+                            "byte {} of file {file} was saved already",
+                            request.offset
+                        );
+                    }
+                }
+                self.inbox.extend(answers);
+            }
             Output::Prepare { module, sizes, resume } => self.disk.prepare(module, &sizes, resume),
             Output::Fetch { request, url, range, etag } => self.fetch(request, url, range, etag),
             Output::StopFetch(request) => {

@@ -7,6 +7,8 @@ use otaru_wire::{
     mqtt::Message,
 };
 
+use super::blocks::Blocks;
+
 /// A package: its files' bytes.
 #[derive(Clone)]
 pub(crate) struct Package {
@@ -16,12 +18,21 @@ pub(crate) struct Package {
     /// A digest of the other method, told beside the first.
     pub(crate) also: Option<Digest>,
     pub(crate) files: Vec<Vec<u8>>,
+    /// Its files come in blocks over MQTT.
+    pub(crate) over_mqtt: bool,
 }
 
 impl Package {
     /// Version 2.0.0 of the whole device.
     pub(crate) fn new(files: Vec<Vec<u8>>) -> Self {
-        Self { version: "2.0.0", module: "default", method: DigestMethod::Sha256, also: None, files }
+        Self {
+            version: "2.0.0",
+            module: "default",
+            method: DigestMethod::Sha256,
+            also: None,
+            files,
+            over_mqtt: false,
+        }
     }
 }
 
@@ -36,6 +47,8 @@ pub(crate) struct Platform {
     pub(crate) heard: Vec<Report>,
     /// Numbers the links: later ones are fresher.
     pub(crate) links: u64,
+    /// Files over MQTT.
+    pub(crate) blocks: Blocks,
     /// Queries are not answered.
     pub(crate) mute: bool,
 }
@@ -59,8 +72,11 @@ impl Platform {
             size: bytes.len() as u64,
             digest: digest(package.method, bytes),
             also: package.also,
-            source: Source::Http {
-                url: format!("http://files/{}/{}/{at}?t={}", package.module, package.version, self.links),
+            source: if package.over_mqtt {
+                Source::Mqtt { stream: self.links, file: at as u32 + 1 }
+            } else {
+                let Package { module, version, .. } = package;
+                Source::Http { url: format!("http://files/{module}/{version}/{at}?t={}", self.links) }
             },
         };
         Notice {
@@ -84,7 +100,7 @@ impl Platform {
     }
 
     /// Hears a device's message and gives the answers to it.
-    pub(crate) fn hear(&mut self, message: &Message) -> Vec<Input> {
+    pub(crate) fn hear(&mut self, message: &Message, now: u64) -> Vec<Input> {
         let uplink = aliyun::Platform.read_report(&message.topic, &message.payload).unwrap();
         assert_eq!(uplink.device, device());
         self.heard.push(uplink.report.clone());
@@ -115,9 +131,12 @@ impl Platform {
                     .unwrap();
                 vec![input(answer)]
             }
-            Report::Block(_) | Report::ConfigQuery | Report::ConfigTaken { .. } | Report::Gateway(_) => {
-                Vec::new()
+            Report::Block(request) => {
+                let Some(package) = self.open.first() else { return Vec::new() };
+                let file = &package.files[request.file as usize - 1];
+                self.blocks.answer(&uplink.id, request.clone(), file, now)
             }
+            Report::ConfigQuery | Report::ConfigTaken { .. } | Report::Gateway(_) => Vec::new(),
         }
     }
 
@@ -160,6 +179,6 @@ impl Platform {
     }
 }
 
-fn input(message: Message) -> Input {
+pub(super) fn input(message: Message) -> Input {
     Input::Message { topic: message.topic, payload: message.payload }
 }

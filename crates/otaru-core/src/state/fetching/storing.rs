@@ -1,4 +1,4 @@
-//! What the server and the slot answer while a file is fetched.
+//! What came goes into the hash and into the slot; what the slot has taken goes into the Record.
 
 use alloc::{format, vec::Vec};
 
@@ -6,74 +6,19 @@ use otaru_wire::{Digest, Failure};
 
 use super::{Fetching, Next, Phase};
 use crate::{
-    Event, FetchError, Head, Output, SlotError, Trouble,
+    Event, Output, SlotError,
     context::Context,
     hashing::{Hashing, name},
     ledger::Kind,
     record::Running,
-    state::{
-        State,
-        head::{Asked, Judgement, judge},
-    },
-    timers::Timer,
+    state::State,
 };
 
-/// Whole files in a row, though their ends were asked for, before fetching starts over at zero.
-const IGNORED_RANGES: u32 = 3;
-
-/// The longest ETag kept, in bytes; with a longer one a replaced file shows only by its digest.
-const MAX_ETAG_BYTES: usize = 256;
-
 impl Fetching {
-    pub(super) fn on_head(mut self, cx: &mut Context, head: &Head) -> State {
-        let Phase::Requested { range, end: None } = self.phase else {
-            return State::Fetching(self);
-        };
-        let asked = Asked { range, size: self.wanted.size, etag: self.etag.as_deref() };
-        match judge(head, &asked) {
-            Judgement::Usable { end } => {
-                if self.etag.is_none() {
-                    self.etag = head.etag.clone().filter(|etag| etag.len() <= MAX_ETAG_BYTES);
-                }
-                self.phase = Phase::Requested { range, end: Some(end) };
-                cx.start_timer(Timer::Stall, cx.policy().stall_timeout);
-                State::Fetching(self)
-            }
-            Judgement::LinkRefused { status } => {
-                self.break_off(cx);
-                cx.event(Event::LinkRefused { status });
-                self.ask_for_link(cx)
-            }
-            Judgement::Changed { reason } => self.start_over_elsewhere(cx, reason),
-            Judgement::RangeIgnored => {
-                self.ignored_ranges += 1;
-                if self.ignored_ranges < IGNORED_RANGES {
-                    return self.retry(cx, Trouble::RangeIgnored);
-                }
-                self.start_over_elsewhere(cx, "the server cannot send the end of the file".into())
-            }
-            Judgement::Unusable { trouble } => self.retry(cx, trouble),
-        }
-    }
-
-    pub(super) fn on_body(mut self, cx: &mut Context, bytes: Vec<u8>) -> State {
-        let Phase::Requested { end, .. } = self.phase else {
-            return State::Fetching(self);
-        };
-        let Some(end) = end else {
-            return self.retry(cx, Trouble::NoHead);
-        };
-        if bytes.is_empty() {
-            return State::Fetching(self);
-        }
+    /// Takes the next bytes of the file.
+    pub(super) fn take(&mut self, cx: &mut Context, bytes: Vec<u8>) {
         let len = bytes.len() as u64;
         let until = self.taken.saturating_add(len);
-        if until > end {
-            if self.taken < self.wanted.size {
-                return self.retry(cx, Trouble::TooMany);
-            }
-            return self.fetch_over(cx, Trouble::TooMany);
-        }
         self.hashing.update(&bytes);
         cx.ask(Kind::Stored, Output::Store { file: self.file, offset: self.taken, bytes });
         self.taken = until;
@@ -83,38 +28,6 @@ impl Fetching {
             self.checkpoint = until;
         }
         self.stores.push_back((until, due.then(|| self.hashing.clone())));
-        cx.start_timer(Timer::Stall, cx.policy().stall_timeout);
-        State::Fetching(self)
-    }
-
-    pub(super) fn on_fetch_ended(self, cx: &mut Context, result: Result<(), FetchError>) -> State {
-        let Phase::Requested { range, end } = self.phase else {
-            return State::Fetching(self);
-        };
-        match result {
-            Ok(())
-                if end == Some(self.taken) && self.taken > range.start && self.taken < self.wanted.size =>
-            {
-                self.tell_fetched(cx);
-                self.request(cx, false)
-            }
-            Ok(()) => self.fetch_over(cx, Trouble::EndedEarly),
-            Err(error @ (FetchError::NotTrusted(_) | FetchError::BadUrl(_) | FetchError::Redirected))
-                if self.taken < self.wanted.size =>
-            {
-                self.fail(cx, Failure::Download, format!("{error}"))
-            }
-            Err(error) => self.fetch_over(cx, error.into()),
-        }
-    }
-
-    /// No more bytes will come of this fetch: either all are here, or what came is kept and the rest tried again.
-    fn fetch_over(mut self, cx: &mut Context, trouble: Trouble) -> State {
-        if self.taken < self.wanted.size {
-            return self.retry_broken(cx, trouble);
-        }
-        self.break_off(cx);
-        self.drain(cx)
     }
 
     pub(super) fn on_stored(
@@ -139,7 +52,10 @@ impl Fetching {
             self.keep_stored(cx, &hashing);
         }
         self.tell_progress(cx);
-        if matches!(self.phase, Phase::Draining) { self.drain(cx) } else { State::Fetching(self) }
+        match self.phase {
+            Phase::Storing if self.stores.is_empty() => self.request(cx, false),
+            _ => State::Fetching(self),
+        }
     }
 
     /// Lets the Record cover all that is stored; `hashing` has taken exactly that.
@@ -163,7 +79,7 @@ impl Fetching {
         State::Fetching(self)
     }
 
-    fn tell_fetched(&self, cx: &mut Context) {
+    pub(super) fn tell_fetched(&self, cx: &mut Context) {
         cx.event(Event::Fetched { file: self.file, end: self.taken, size: self.wanted.size });
     }
 
@@ -178,7 +94,7 @@ impl Fetching {
     /// All bytes were handed out; when the slot has them the file is complete, if its digests are right.
     pub(super) fn drain(mut self, cx: &mut Context) -> State {
         if !self.stores.is_empty() {
-            self.phase = Phase::Draining;
+            self.phase = Phase::Storing;
             return State::Fetching(self);
         }
         self.tell_fetched(cx);
