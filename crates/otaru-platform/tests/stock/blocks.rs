@@ -67,7 +67,7 @@ async fn an_update_over_mqtt_is_done_with_the_bytes_of_sdk_v4() {
         )
     );
 
-    device.subscribes(&topic("download_reply")).await;
+    device.subscribes(&topic("download_reply"), 0).await;
     let mut got = Vec::new();
     for number in 1.. {
         let want = BLOCK.min(file.len() - got.len());

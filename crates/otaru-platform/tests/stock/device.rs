@@ -103,10 +103,15 @@ impl Device {
         self.says(&format!("/ota/device/progress/{PRODUCT}/{DEVICE}"), payload).await;
     }
 
-    /// Publishes the version with QoS 1, as v3 does, and waits for the acknowledgement; a push may come before it.
+    /// Publishes the version as v3 does; a push may come before the acknowledgement.
     pub(crate) async fn inform(&mut self, payload: &str) {
+        self.tells(&format!("/ota/device/inform/{PRODUCT}/{DEVICE}"), payload).await;
+    }
+
+    /// Publishes with QoS 1 and waits for the acknowledgement.
+    pub(crate) async fn tells(&mut self, topic: &str, payload: &str) {
         let mut body = Vec::new();
-        push_text(&mut body, &format!("/ota/device/inform/{PRODUCT}/{DEVICE}"));
+        push_text(&mut body, topic);
         body.extend([0, 7]);
         body.extend(payload.as_bytes());
         self.send(&packet(0x32, &body)).await;
@@ -127,13 +132,13 @@ impl Device {
         (String::from_utf8(body[2..2 + length].to_vec()).unwrap(), body[2 + length..].to_vec())
     }
 
-    /// Subscribes with QoS 0 and waits for the acknowledgement.
-    pub(crate) async fn subscribes(&mut self, filter: &str) {
+    /// Subscribes with this QoS and waits for the acknowledgement.
+    pub(crate) async fn subscribes(&mut self, filter: &str, qos: u8) {
         let mut body = vec![0, 9];
         push_text(&mut body, filter);
-        body.push(0);
+        body.push(qos);
         self.send(&packet(0x82, &body)).await;
-        assert_eq!(self.answer().await, (0x90, vec![0, 9, 0]), "{filter} is granted");
+        assert_eq!(self.answer().await, (0x90, vec![0, 9, qos]), "{filter} is granted");
     }
 
     /// The next push's payload.

@@ -10,6 +10,7 @@ mod pushes;
 mod ranges;
 mod refusals;
 mod registration;
+mod requests;
 mod sessions;
 mod storms;
 
