@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use otaru_core::{Input, Updater};
+use otaru_core::{Input, Output, Updater};
 use otaru_wire::{Instant, Module};
 
 use crate::{
@@ -190,6 +190,11 @@ impl Agent {
                 tracing::debug!("an input was refused: {error}");
             }
             while let Some(output) = self.updater.poll() {
+                if let Output::Store { bytes, .. } = &output
+                    && !body
+                {
+                    self.downloaded_bytes += bytes.len() as u64; // a block, which came as a message
+                }
                 self.perform(output, observer);
             }
             if body {

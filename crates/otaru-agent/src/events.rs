@@ -64,10 +64,10 @@ pub enum AgentEvent {
         done: u64,
         /// All bytes of all files.
         total: u64,
-        /// Bytes of files fetched over HTTP by this process so far.
+        /// Bytes of files that came over HTTP, or in blocks over MQTT, to this process so far.
         downloaded_bytes: u64,
     },
-    /// Bytes of files fetched over HTTP by this process so far. Told at most a quarter of a second after they came,
+    /// Bytes of files that came over HTTP, or in blocks over MQTT, to this process so far. Told at most a quarter of a second after they came,
     /// and at each turn of a Task.
     Traffic {
         /// The bytes.

@@ -270,9 +270,7 @@ fn after_a_lost_connection_the_agent_comes_back_and_reports_its_versions_again()
                 world.logins == round
                     && world.reports.iter().filter(|report| is_version(report, "7")).count() == round as usize
             });
-            for stream in platform.world().streams.drain(..) {
-                let _ = stream.shutdown(std::net::Shutdown::Both);
-            }
+            platform.world().hang_up();
         }
         handle.stop();
         let events = runs.join().unwrap();
@@ -280,6 +278,28 @@ fn after_a_lost_connection_the_agent_comes_back_and_reports_its_versions_again()
         assert!(offline >= 2, "{events:?}");
     });
     assert!(watchdog.calm());
+}
+
+#[test]
+fn a_download_over_mqtt_goes_on_at_the_same_byte_behind_a_broken_connection() {
+    const BLOCK: u32 = 65_536;
+    let files = [image(21, 1_000_001), image(22, 5)];
+    let platform = Platform::start(None);
+    platform.change(|world| (world.over_mqtt, world.break_at_block) = (true, Some(7)));
+    let device = Device::new(&platform, &format!("[policy]\nblock_bytes = {BLOCK}"));
+    let events = update(&platform, &device, &target("default", "2.0.0", &files));
+
+    let world = platform.world();
+    let asked: Vec<_> =
+        world.blocks.iter().map(|request| (request.file, request.offset, request.len)).collect();
+    let whole = (0..15).map(|at| (1, at * u64::from(BLOCK), BLOCK));
+    let mut wanted: Vec<_> = whole.chain([(1, 15 * u64::from(BLOCK), 16_961), (2, 0, 5)]).collect();
+    wanted.insert(6, wanted[6]); // the one whose answer never came
+    assert_eq!(asked, wanted);
+    assert!(world.requests.is_empty(), "nothing came over HTTP");
+    assert_eq!(last_downloaded(&events), 1_000_006, "blocks count as downloaded, each once");
+    let offline = events.iter().filter(|event| matches!(event, AgentEvent::Offline { .. })).count();
+    assert!(offline >= 1 && !events.iter().any(|event| matches!(event, AgentEvent::Retrying { .. })));
 }
 
 #[test]

@@ -79,6 +79,13 @@ policy_config! {
     report_interval_s: Seconds => |policy, value| policy.report_interval = value.0;
     /// Silence within a fetch after which it counts as broken.
     stall_timeout_s: Seconds => |policy, value| policy.stall_timeout = value.0;
+    /// Bytes asked for at once when a file comes in blocks over MQTT.
+    @"value::some_within::<_, 1, { otaru_wire::MAX_BLOCK_BYTES as u64 }>"
+    block_bytes: u64 => |policy, value| policy.block_bytes = small(value);
+    /// How long a block over MQTT may take.
+    block_timeout_s: Seconds => |policy, value| policy.block_timeout = value.0;
+    /// The least time between two requests for blocks.
+    block_interval_s: Seconds => |policy, value| policy.block_interval = value.0;
     /// The first pause after a failed fetch.
     retry_first_s: Seconds => |policy, value| policy.retry_first = value.0;
     /// The longest such pause.

@@ -40,6 +40,13 @@ fn times_are_seconds_with_fractions_and_reach_the_core() {
     assert_eq!(policy.retry_first, Duration::from_millis(200));
     assert_eq!(policy.stall_timeout, Duration::from_secs(7));
     assert_eq!(policy.report_percent, 10);
+    let text =
+        format!("{SMALLEST}[policy]\nblock_bytes = 512\nblock_timeout_s = 20\nblock_interval_s = 0.35\n");
+    let policy = parse(&text).unwrap().policy.policy();
+    assert_eq!(
+        (policy.block_bytes, policy.block_timeout, policy.block_interval),
+        (512, Duration::from_secs(20), Duration::from_millis(350))
+    );
 }
 
 #[test]
@@ -59,6 +66,7 @@ fn the_policys_mode_says_who_decides_and_a_key_of_its_own_counts_more() {
 #[test]
 fn a_wrong_value_is_told_with_file_line_and_key() {
     for (line, words) in [
+        ("[policy]\nblock_bytes = 65537", "line 14, key block_bytes: 65537 is not within 1 to 65536"),
         ("[policy]\nreport_percent = 0", "line 14, key report_percent: 0 is not within 1 to 100"),
         ("[policy]\nstall_timeout_s = -1", "line 14, key stall_timeout_s: -1 is not a number of seconds"),
         ("[policy]\nstall_timeout = 1", "line 14, key stall_timeout: unknown field `stall_timeout`"),

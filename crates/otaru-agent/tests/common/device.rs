@@ -32,8 +32,11 @@ pub(super) fn serve(shared: &Shared, mut wire: Box<dyn Wire>) {
     shared.changed();
     let mut unread = bytes.split_off(used);
     loop {
-        let mut ear = Ear { shared, device: device.clone(), answers: Vec::new() };
+        let mut ear = Ear { shared, device: device.clone(), answers: Vec::new(), hangs_up: false };
         let result = session.received(now(), &mut &unread[..], &mut ear, &mut out);
+        if ear.hangs_up {
+            return shared.world().hang_up();
+        }
         for answer in ear.answers {
             session.send(&answer, &mut out).unwrap();
         }
@@ -56,6 +59,8 @@ struct Ear<'a> {
     shared: &'a Shared,
     device: DeviceId,
     answers: Vec<Message>,
+    /// The connection breaks now.
+    hangs_up: bool,
 }
 
 impl Handler for Ear<'_> {
@@ -87,8 +92,14 @@ impl Handler for Ear<'_> {
                     aliyun::Platform.write_answer(&message.topic, &self.device, id, notice.as_ref()).unwrap(),
                 );
             }
+            Report::Block(request) => match self.shared.world().block(request) {
+                Some(block) => {
+                    let answer = aliyun::Platform.write_block(&self.device, &uplink.id, &block).unwrap();
+                    self.answers.extend(answer);
+                }
+                None => self.hangs_up = true,
+            },
             Report::Progress { .. }
-            | Report::Block(_)
             | Report::ConfigQuery
             | Report::ConfigTaken { .. }
             | Report::Gateway(_) => {}
@@ -98,5 +109,31 @@ impl Handler for Ear<'_> {
 
     fn may_subscribe(&mut self, filter: &str) -> bool {
         aliyun::Platform.may_subscribe(&self.device, filter)
+    }
+}
+
+impl World {
+    /// The block asked for; none if the session is to break in its place.
+    fn block(&mut self, request: &BlockRequest) -> Option<Block> {
+        self.blocks.push(request.clone());
+        if self.break_at_block == Some(self.blocks.len()) {
+            return None;
+        }
+        let bytes = Arc::clone(&self.target.as_ref().unwrap().files[request.file as usize - 1]);
+        let start = request.offset as usize;
+        let end = bytes.len().min(start + request.len as usize);
+        Some(Block {
+            token: request.token.clone(),
+            file_size: bytes.len() as u64,
+            offset: request.offset,
+            bytes: bytes[start..end].to_vec(),
+        })
+    }
+
+    /// Breaks every session's connection, as a network that goes away does.
+    pub(crate) fn hang_up(&mut self) {
+        for stream in self.streams.drain(..) {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
     }
 }

@@ -15,8 +15,8 @@ use std::{
 };
 
 use otaru_wire::{
-    DeviceId, Digest, DigestMethod, File, Hasher, Instant, MessageId, Module, Notice, Report, Source, Step,
-    Version,
+    Block, BlockRequest, DeviceId, Digest, DigestMethod, File, Hasher, Instant, MessageId, Module, Notice,
+    Report, Source, Step, Version,
     dialect::{PlatformHalf, aliyun},
     http_range,
     mqtt::{Admission, Handler, Message, Qos, Refusal, Server, ServerOptions, Taken, admit},
@@ -47,6 +47,12 @@ pub(crate) struct World {
     pub(crate) expire_after: Option<u64>,
     /// Every file has only so many bytes, whatever was offered, once a link has expired.
     pub(crate) shrunk_to: Option<usize>,
+    /// Files come in blocks over MQTT.
+    pub(crate) over_mqtt: bool,
+    /// The session breaks in place of the answer to the block with this number, from 1.
+    pub(crate) break_at_block: Option<usize>,
+    /// Every block asked for.
+    pub(crate) blocks: Vec<BlockRequest>,
     /// Pushes to send, as they are, when the next version is reported.
     pub(crate) raw_pushes: Vec<String>,
 }
@@ -92,6 +98,9 @@ impl Platform {
             gate: None,
             expire_after: None,
             shrunk_to: None,
+            over_mqtt: false,
+            break_at_block: None,
+            blocks: Vec::new(),
             raw_pushes: Vec::new(),
         };
         let mqtt = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -184,7 +193,11 @@ impl Shared {
             size: bytes.len() as u64,
             digest: sha256(bytes),
             also: None,
-            source: Source::Http { url: format!("{scheme}{}/{index}?link={}", self.http.port(), world.link) },
+            source: if world.over_mqtt {
+                Source::Mqtt { stream: 4101, file: index as u32 + 1 }
+            } else {
+                Source::Http { url: format!("{scheme}{}/{index}?link={}", self.http.port(), world.link) }
+            },
         });
         Some(Notice {
             version: target.version.clone(),
