@@ -126,6 +126,7 @@ pub struct Gateway {
     options: GatewayOptions,
     now: Instant,
     connected: bool,
+    subscribed: bool,
     devices: BTreeMap<DeviceId, Member>,
     outputs: VecDeque<GatewayOutput>,
     spread: Spread,
@@ -148,6 +149,7 @@ impl Gateway {
             options,
             now: Instant::default(),
             connected: false,
+            subscribed: false,
             devices: BTreeMap::new(),
             outputs: VecDeque::new(),
             last_number: 0,
@@ -163,12 +165,7 @@ impl Gateway {
         match input {
             GatewayInput::Admit(credentials) => self.admit(credentials)?,
             GatewayInput::Dismiss(device) => self.dismiss(&device),
-            GatewayInput::Connected => {
-                self.connected = true;
-                for filter in self.options.dialect.gateway_subscriptions(&self.options.gateway) {
-                    self.outputs.push_back(GatewayOutput::Subscribe(filter));
-                }
-            }
+            GatewayInput::Connected => self.connected = true,
             GatewayInput::Disconnected => self.disconnected(),
             GatewayInput::Message(message) => self.message(message),
             GatewayInput::Timer => self.timer(),
@@ -217,7 +214,7 @@ impl Gateway {
     }
 
     fn disconnected(&mut self) {
-        self.connected = false;
+        (self.connected, self.subscribed) = (false, false);
         let devices: Vec<_> = self.devices.keys().cloned().collect();
         for device in devices {
             self.offline(&device);
@@ -304,11 +301,23 @@ impl Gateway {
         if !self.connected {
             return;
         }
+        self.subscribe();
         let room = self.options.policy.at_once.max(1).saturating_sub(self.awaited());
         let due = self.devices.iter().filter(|(_, member)| member.standing.may_ask(self.now));
         let due: Vec<_> = due.take(room).map(|(device, _)| device.clone()).collect();
         for device in due {
             self.ask(&device, Question::Login);
+        }
+    }
+
+    /// Once in each session, and not before there is a device to speak of: most devices are no gateways.
+    fn subscribe(&mut self) {
+        if self.subscribed || self.devices.is_empty() {
+            return;
+        }
+        self.subscribed = true;
+        for filter in self.options.dialect.gateway_subscriptions(&self.options.gateway) {
+            self.outputs.push_back(GatewayOutput::Subscribe(filter));
         }
     }
 

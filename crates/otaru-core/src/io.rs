@@ -31,6 +31,11 @@ pub enum Input {
     Decision(Decision),
     /// The user takes back the Task in hand; [`Event::Ignored`] if there is none or it is activated already.
     Cancel,
+    /// That fetch waits its turn, because its doer serves several devices: its silence means nothing until
+    /// [`Input::FetchBegins`].
+    FetchWaits(RequestId),
+    /// The fetch that had to wait begins now: from here on silence counts.
+    FetchBegins(RequestId),
     /// The answer's head to [`Output::Fetch`] came.
     Head(RequestId, Head),
     /// Bytes of the answer's body came, in order. The buffer comes back out in [`Output::Store`].
@@ -175,7 +180,8 @@ pub enum Output {
         /// True after a power cut: bytes that the Record covers are needed.
         resume: bool,
     },
-    /// Fetch bytes of a link; answered by `Head`, `Body`…, `FetchEnded`.
+    /// Fetch bytes of a link; answered by `Head`, `Body`…, `FetchEnded`. Where it has to wait for other devices' fetches,
+    /// by `FetchWaits` at once and `FetchBegins` before these.
     Fetch {
         /// Names this fetch.
         request: RequestId,

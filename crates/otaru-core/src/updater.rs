@@ -146,6 +146,18 @@ impl Updater {
             Input::Cancel => Some(Cue::Cancel),
             Input::Report { module, step, description } => self.report(module, step, description),
             Input::Stopping => Some(Cue::Stopping),
+            Input::FetchWaits(request) => {
+                if self.fetched(request, "FetchWaits")? {
+                    self.cx.timers.clear(Timer::Stall);
+                }
+                None
+            }
+            Input::FetchBegins(request) => {
+                if self.fetched(request, "FetchBegins")? {
+                    self.cx.start_timer(Timer::Stall, self.cx.policy().stall_timeout);
+                }
+                None
+            }
             Input::Head(request, head) => self.fetched(request, "Head")?.then_some(Cue::Head(head)),
             Input::Body(request, bytes) => self.fetched(request, "Body")?.then_some(Cue::Body(bytes)),
             Input::FetchEnded(request, result) => {

@@ -86,6 +86,7 @@ struct World {
     seen: Vec<String>,
     /// Answers that are on their way; delivered in reverse order, so that order is never relied on.
     answers: Vec<Message>,
+    subscribed: usize,
 }
 
 impl World {
@@ -98,7 +99,7 @@ impl World {
             seed: 7,
         };
         let gateway = Gateway::new(options);
-        Self { gateway, platform, now: Instant(0), seen: Vec::new(), answers: Vec::new() }
+        Self { gateway, platform, now: Instant(0), seen: Vec::new(), answers: Vec::new(), subscribed: 0 }
     }
 
     fn give(&mut self, input: GatewayInput) {
@@ -122,6 +123,7 @@ impl World {
                 GatewayOutput::Message(device, _) => self.seen.push(format!("{} hears", device.device)),
                 GatewayOutput::Subscribe(filter) => {
                     assert!(aliyun::Platform.may_subscribe(&gate(), &filter), "{filter}");
+                    self.subscribed += 1;
                 }
             }
         }
@@ -152,6 +154,7 @@ fn every_device_behind_a_gateway_is_added_once_and_logged_in_after_each_connect(
         world.give(GatewayInput::Admit(sub(name)));
     }
     assert!(world.platform.heard.is_empty(), "nothing is said without a session");
+    assert_eq!(world.subscribed, 0);
     world.give(GatewayInput::Connected);
     assert_eq!(world.seen(), ["sub-1 online", "sub-2 online"]);
     let adds = |world: &World| {
@@ -266,4 +269,22 @@ fn a_gateway_is_not_behind_itself_and_has_a_bounded_number_of_devices_and_questi
     world.give(GatewayInput::Connected);
     assert_eq!(world.seen().len(), MAX_SUB_DEVICES, "all are online");
     assert!(world.platform.awaited <= GatewayPolicy::default().at_once, "{} at once", world.platform.awaited);
+}
+
+#[test]
+fn a_device_without_others_behind_it_says_nothing_of_gateways() {
+    let mut world = World::new(Platform::of(&["sub-1"]));
+    world.give(GatewayInput::Connected);
+    assert_eq!((world.subscribed, world.platform.heard.len()), (0, 0));
+    assert!(world.gateway.poll_timeout().is_none());
+
+    world.give(GatewayInput::Admit(sub("sub-1")));
+    let in_a_session = aliyun::Device.gateway_subscriptions(&gate()).len();
+    assert!(in_a_session > 0);
+    assert_eq!(world.subscribed, in_a_session);
+    world.give(GatewayInput::Admit(sub("sub-2")));
+    assert_eq!(world.subscribed, in_a_session, "once in a session is enough");
+    world.give(GatewayInput::Disconnected);
+    world.give(GatewayInput::Connected);
+    assert_eq!(world.subscribed, 2 * in_a_session, "and needed in each");
 }

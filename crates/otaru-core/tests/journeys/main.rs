@@ -9,6 +9,7 @@ mod cuts;
 mod decisions;
 mod faults;
 mod over_mqtt;
+mod queue;
 mod slots;
 mod state_codes;
 mod world;
