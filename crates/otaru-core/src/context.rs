@@ -63,6 +63,8 @@ pub(crate) struct Context {
     pub(crate) connected: bool,
     /// The module on Trial: its version is not reported before it is confirmed.
     pub(crate) on_trial: Option<Module>,
+    /// The module whose version was not told at the last connect, because its Task was in progress.
+    pub(crate) untold: Option<Module>,
     /// The module whose fallback the boot marker still tells.
     pub(crate) fell_back: Option<Module>,
     /// The highest percentage told of the Task in hand since it began, or began again.
@@ -94,6 +96,7 @@ impl Context {
             running: Vec::new(),
             connected: false,
             on_trial: None,
+            untold: None,
             fell_back: None,
             told: 0,
             aside: Vec::new(),
@@ -173,6 +176,7 @@ impl Context {
         self.saving = Saving::default();
         (self.fetch, self.last_block) = (None, None);
         self.on_trial = None;
+        self.untold = None;
         self.told = 0;
     }
 }

@@ -243,14 +243,14 @@ impl Updater {
         }
     }
 
-    /// The vendor's SDK repeats nothing after a reconnect (aliyun-link-sdk-v4 §8 row 2); here everything is.
+    /// The vendor's SDK repeats nothing after a reconnect (aliyun-link-sdk-v4 §8 row 2); here all is that harms no Task.
     fn connected(&mut self) {
         self.cx.connected = true;
         for filter in self.cx.options.dialect.subscriptions(&self.cx.options.device) {
             self.cx.emit(Output::Subscribe(filter));
         }
         self.cx.report_owed();
-        self.cx.report_versions();
+        self.cx.report_versions(self.state.as_ref().and_then(State::in_progress));
     }
 
     fn message(&mut self, topic: &str, payload: &[u8]) -> Option<Cue> {

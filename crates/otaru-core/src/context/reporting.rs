@@ -99,12 +99,23 @@ impl Context {
         self.publish(&Report::Progress { module, step: Step::Failed(failure), description });
     }
 
-    /// Reports every module's version, except one on Trial.
-    pub(crate) fn report_versions(&mut self) {
+    /// Reports every module's version, except one on Trial and one whose Task is in progress: the vendor's platform fails
+    /// such a Task at every version but the new one (aliyun-link-sdk-v4 §7.1), so that a device on a weak link could never
+    /// finish. It is told when the Task ends without success.
+    pub(crate) fn report_versions(&mut self, in_progress: Option<&Module>) {
+        self.untold = in_progress.cloned();
         for (module, version) in self.running.clone() {
-            if self.on_trial.as_ref() != Some(&module) {
+            if self.on_trial.as_ref() != Some(&module) && in_progress != Some(&module) {
                 self.publish(&Report::Version { module, version });
             }
+        }
+    }
+
+    /// Reports the version that was kept back, if one was.
+    pub(crate) fn report_untold(&mut self) {
+        let Some(module) = self.untold.take() else { return };
+        if let Some(version) = self.running(&module).cloned().filter(|_| self.connected) {
+            self.publish(&Report::Version { module, version });
         }
     }
 }

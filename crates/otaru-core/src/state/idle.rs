@@ -18,6 +18,7 @@ pub(crate) struct Idle {
 impl Idle {
     /// Asks for the offers that were put aside.
     pub(crate) fn enter(cx: &mut Context) -> State {
+        cx.report_untold();
         Self { held: None }.ask_for_aside(cx)
     }
 

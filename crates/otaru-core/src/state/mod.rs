@@ -75,6 +75,18 @@ impl State {
     }
 }
 
+impl State {
+    /// The module of a Task that the platform heard is in progress, and that is not on Trial yet.
+    pub(crate) fn in_progress(&self) -> Option<&Module> {
+        match self {
+            State::Fetching(state) => Some(&state.task().notice.module),
+            State::Verifying(state) => Some(&state.task().notice.module),
+            State::Staged(state) => Some(&state.task().notice.module),
+            State::Idle(_) | State::Offered(_) | State::Trial(_) => None,
+        }
+    }
+}
+
 /// What a notice means to a Task in hand that is not activated.
 pub(crate) enum Meaning {
     /// The same offer: fresh links.
@@ -139,6 +151,7 @@ pub(crate) fn decline(cx: &mut Context, module: &Module, reason: &str) -> State 
 /// Another offer for the same module takes the place of the Task in hand.
 pub(crate) fn replace(cx: &mut Context, newer: Notice) -> State {
     drop_task(cx, &alloc::format!("version {} is offered in its place", newer.version));
+    cx.report_untold();
     idle::take(cx, newer)
 }
 
@@ -158,6 +171,7 @@ pub(crate) fn fail(cx: &mut Context, notice: &Notice, failure: Failure, reason: 
 pub(crate) fn succeed(cx: &mut Context, module: Module) -> State {
     cx.timers.clear_task();
     cx.on_trial = None;
+    cx.untold = None;
     cx.owe_nothing(&module);
     cx.forget_failures();
     cx.keep_task(None);

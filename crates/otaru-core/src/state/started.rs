@@ -52,7 +52,7 @@ pub(crate) fn start(cx: &mut Context, boot: Boot) -> State {
     };
     if cx.connected {
         cx.report_owed();
-        cx.report_versions();
+        cx.report_versions(state.in_progress());
     }
     state
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use otaru_core::{Decision, Error, Event, Input, Policy, RequestId, SlotError};
-use otaru_wire::{Report, Version};
+use otaru_wire::Version;
 
 use crate::world::{
     World, image, package,
@@ -278,33 +278,6 @@ fn a_resumed_download_is_not_reported_as_begun_again() {
     let steps = world.platform.steps();
     assert!(steps.is_sorted() && steps.iter().filter(|step| **step == 0).count() == 1, "{steps:?}");
     assert_eq!(world.count(|event| matches!(event, Event::Fetching { resumed: true, offset: 1.., .. })), 1);
-}
-
-#[test]
-fn every_version_is_told_at_every_connect() {
-    let mut world = World::new();
-    world.boot();
-    for _ in 0..2 {
-        world.give(Input::Disconnected);
-        world.give(Input::Connected);
-    }
-    world.run();
-    assert_eq!(world.platform.versions(), [("default", "1.0.0"), ("mcu", "1.0.0")].repeat(3));
-}
-
-#[test]
-fn a_version_on_trial_is_not_told_before_it_is_confirmed() {
-    let mut world = World::new();
-    world.health_silent = true;
-    world.offer(&package());
-    world.boot();
-    world.run_until_event(|event| *event == Event::Trial);
-    world.platform.heard.clear();
-    world.give(Input::Disconnected);
-    world.give(Input::Connected);
-    world.run_until(|world| !world.platform.heard.is_empty());
-    let mcu = Report::Version { module: "mcu".parse().unwrap(), version: "1.0.0".parse().unwrap() };
-    assert_eq!(world.platform.heard, [mcu]);
 }
 
 #[test]

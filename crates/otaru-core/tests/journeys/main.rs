@@ -12,4 +12,5 @@ mod over_mqtt;
 mod queue;
 mod slots;
 mod state_codes;
+mod versions;
 mod world;
