@@ -4,27 +4,26 @@ mod doing;
 mod setup;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     path::PathBuf,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender},
     time::Duration,
 };
 
-use otaru_core::{Input, Output, Updater};
+use otaru_core::{Input, Output, SlotError, Updater};
 use otaru_wire::{Instant, Module};
 
 use crate::{
-    boot::{BootError, BootMarkers},
+    boot::BootError,
     clock::Clock,
     command::RunningCommand,
     config::{Config, RebootMode},
     events::{AgentEvent, ModuleState},
     handle::{Handle, Wake},
     http::{FetchEvent, Fetcher},
+    install::{Installers, Surroundings, settle_all},
     link::{Link, LinkNotice},
     record_store::RecordStore,
-    slots::Slots,
-    storage::Storage,
     tls::TrustError,
 };
 
@@ -59,6 +58,20 @@ pub enum AgentError {
         /// The folder.
         dir: PathBuf,
     },
+    /// What a module's packages are installed to cannot be used.
+    #[error("the installer of module {module} cannot be set up: {error}; see [install] in the configuration")]
+    Install {
+        /// The module.
+        module: Module,
+        /// The system's word.
+        error: std::io::Error,
+    },
+    /// An installer is given for a module that the configuration does not have.
+    #[error("the device has no module {module}; add it to the configuration")]
+    NoModule {
+        /// The module.
+        module: Module,
+    },
     /// Which slot runs cannot be told.
     #[error(transparent)]
     Boot(#[from] BootError),
@@ -90,8 +103,7 @@ pub struct Agent {
     clock: Clock,
     updater: Updater,
     inputs: VecDeque<Input>,
-    markers: BootMarkers,
-    slots: Slots,
+    installers: Installers,
     records: RecordStore,
     link: Link,
     online: bool,
@@ -103,12 +115,14 @@ pub struct Agent {
     /// The module of the Task in hand.
     module: Module,
     health: Health,
+    /// Why a module's files are not what its marker says.
+    unsettled: BTreeMap<Module, SlotError>,
     rebooting: Option<RunningCommand>,
     mailbox: Receiver<Wake>,
     sender: Sender<Wake>,
     exit: Option<Exit>,
-    // Last, so that it is dropped last: nothing is written after the lock is gone.
-    _storage: Storage,
+    // Last, so that it is dropped last: nothing is written after the storage's lock is gone.
+    surroundings: Surroundings,
 }
 
 /// What was last told of the traffic.
@@ -139,8 +153,8 @@ impl Agent {
     /// [`AgentError`] if it cannot run any more. What the platform, the network or the medium do wrong is not among
     /// them: it shows as events.
     pub fn run(mut self, observer: &mut dyn FnMut(&AgentEvent)) -> Result<Exit, AgentError> {
-        let boot = self.markers.start()?;
-        let modules = self.markers.running().into_iter();
+        let boot = self.surroundings.markers().start(&self.installers.booted())?;
+        let modules = self.surroundings.markers().running().into_iter();
         observer(&AgentEvent::Started {
             device: self.config.credentials().id,
             modules: modules
@@ -151,6 +165,10 @@ impl Agent {
                 })
                 .collect(),
         });
+        for (module, error) in settle_all(&mut self.installers, &self.surroundings) {
+            observer(&AgentEvent::NotSettled { module: module.clone(), reason: error.to_string() });
+            self.unsettled.insert(module, error);
+        }
         self.inputs.push_back(Input::Booted(boot));
         let exit = loop {
             self.settle(observer);
@@ -161,7 +179,7 @@ impl Agent {
                 break exit;
             }
             match self.mailbox.recv_timeout(self.next_wait()) {
-                Ok(wake) => self.wake(wake),
+                Ok(wake) => self.wake(wake, observer),
                 Err(RecvTimeoutError::Timeout) => {}
                 // This agent holds a sender itself.
                 Err(RecvTimeoutError::Disconnected) => break Exit::Stopped,
@@ -204,7 +222,7 @@ impl Agent {
         }
     }
 
-    fn wake(&mut self, wake: Wake) {
+    fn wake(&mut self, wake: Wake, observer: &mut dyn FnMut(&AgentEvent)) {
         let now = self.clock.now();
         match wake {
             Wake::Link(event) => self.link.handle(now, event),
@@ -225,6 +243,7 @@ impl Agent {
                     tracing::error!("the reboot command failed and will be tried again: {error}");
                 }
             }
+            Wake::Worked(worked) => self.worked(worked, observer),
             Wake::Decide(decision) => self.inputs.push_back(Input::Decision(decision)),
             Wake::Cancel => self.inputs.push_back(Input::Cancel),
             Wake::Report(module, step, description) => {

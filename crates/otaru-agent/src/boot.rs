@@ -37,7 +37,10 @@ use otaru_core::{Boot, SlotError};
 use otaru_wire::{Module, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{folder::Folder, slots::medium};
+use crate::{
+    folder::Folder,
+    install::{Running, medium},
+};
 use marker::{Confirmed, Marker, Trial};
 
 /// The folder of the markers, inside the storage folder.
@@ -95,14 +98,6 @@ pub enum BootError {
     },
 }
 
-/// What one module runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Running {
-    pub(crate) module: Module,
-    pub(crate) version: Version,
-    pub(crate) slot: Slot,
-}
-
 /// The markers of a device's modules.
 #[derive(Debug)]
 pub(crate) struct BootMarkers {
@@ -135,12 +130,12 @@ impl BootMarkers {
     }
 
     /// The boot loader's step, once in each start: counts the starts of a Trial and falls back when they are used
-    /// up.
-    pub(crate) fn start(&mut self) -> Result<Boot, BootError> {
+    /// up, or when the old slot runs all the same. `booted` has the slot of each module where that is known.
+    pub(crate) fn start(&mut self, booted: &BTreeMap<Module, Slot>) -> Result<Boot, BootError> {
         for (module, marker) in &mut self.markers {
             let Some(trial) = &marker.trial else { continue };
             let mut after = marker.clone();
-            if trial.tries_left == 0 {
+            if trial.tries_left == 0 || booted.get(module) == Some(&marker.confirmed.slot) {
                 after.fell_back = Some(trial.version.clone());
                 after.trial = None;
             } else {
@@ -163,21 +158,15 @@ impl BootMarkers {
 
     /// What every module runs.
     pub(crate) fn running(&self) -> Vec<Running> {
-        self.markers
-            .iter()
-            .map(|(module, marker)| match &marker.trial {
-                Some(trial) => Running {
-                    module: module.clone(),
-                    version: trial.version.clone(),
-                    slot: marker.confirmed.slot.other(),
-                },
-                None => Running {
-                    module: module.clone(),
-                    version: marker.confirmed.version.clone(),
-                    slot: marker.confirmed.slot,
-                },
-            })
-            .collect()
+        self.markers.iter().map(|(module, marker)| marker.running(module)).collect()
+    }
+
+    /// What one module runs.
+    ///
+    /// # Errors
+    /// [`SlotError::NoSlot`] for a module that is not this device's.
+    pub(crate) fn running_one(&self, module: &Module) -> Result<Running, SlotError> {
+        Ok(self.marker(module)?.running(module))
     }
 
     /// The slot that may be overwritten.
@@ -260,7 +249,7 @@ pub fn active_folder(storage: &Path, module: &Module) -> Result<Option<PathBuf>,
     Ok(marker::read(&folder, module)?.map(|marker| {
         let confirmed = marker.confirmed.slot;
         let slot = if marker.trial.is_some() { confirmed.other() } else { confirmed };
-        crate::slots::folder_path(storage, module, slot)
+        crate::install::folder_path(storage, module, slot)
     }))
 }
 

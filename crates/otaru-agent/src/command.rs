@@ -17,15 +17,17 @@ pub(crate) struct RunningCommand {
 }
 
 impl RunningCommand {
-    /// Starts a program; `done` gets its outcome, from another thread.
+    /// Starts a program with these variables in its environment; `done` gets its outcome, from another thread.
     pub(crate) fn start(
         command: &[String],
+        environment: &[(&str, &str)],
         done: impl FnOnce(Result<(), String>) + Send + 'static,
     ) -> io::Result<Self> {
         let (program, arguments) =
             command.split_first().ok_or_else(|| io::Error::other("no program is named"))?;
         let mut child = Command::new(program)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             // The agent's standard output is its event stream.
             .stdout(Stdio::null())

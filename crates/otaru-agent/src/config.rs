@@ -1,5 +1,6 @@
 //! The agent's configuration: one TOML file. Every key, its unit and its default are in docs/agent.md.
 
+mod install;
 mod policy;
 mod value;
 
@@ -16,6 +17,7 @@ use otaru_wire::{
 };
 use serde::Deserialize;
 
+pub use install::InstallConfig;
 pub use policy::{PolicyConfig, PolicyMode};
 pub use value::{ConfigError, Seconds};
 
@@ -32,6 +34,9 @@ pub struct Config {
     /// Its modules beside `default`.
     #[serde(default, rename = "module")]
     pub modules: Vec<ModuleConfig>,
+    /// How the packages of the module `default` are installed.
+    #[serde(default)]
+    pub install: InstallConfig,
     /// How files are fetched.
     #[serde(default)]
     pub download: DownloadConfig,
@@ -141,6 +146,9 @@ pub struct ModuleConfig {
     /// Its version until its first update is tried.
     #[serde(deserialize_with = "value::id")]
     pub version: Version,
+    /// How its packages are installed. Default: A/B slots in the storage folder.
+    #[serde(default)]
+    pub install: InstallConfig,
 }
 
 /// `[download]`
@@ -228,6 +236,10 @@ impl Config {
         for path in [&mut config.broker.ca, &mut config.download.ca].into_iter().flatten() {
             *path = base.join(&*path);
         }
+        let modules = config.modules.iter_mut().map(|module| &mut module.install);
+        for install in modules.chain([&mut config.install]) {
+            install.resolve(base);
+        }
         config.check(file)?;
         Ok(config)
     }
@@ -245,6 +257,9 @@ impl Config {
             if self.modules.iter().skip(index + 1).any(|other| other.name == module.name) {
                 return wrong("module.name", &format!("{} is there twice", module.name));
             }
+        }
+        if let Some((key, problem)) = install::clash(&self.installs()) {
+            return wrong(key, &problem);
         }
         if (self.reboot.mode == RebootMode::Command) != self.reboot.command.is_some() {
             return wrong("reboot.command", "mode \"command\" needs it and no other mode takes it");
@@ -264,6 +279,12 @@ impl Config {
             },
             secret: self.device.device_secret.0.clone(),
         }
+    }
+
+    /// Every module and how its packages are installed.
+    pub(crate) fn installs(&self) -> Vec<(Module, &InstallConfig)> {
+        let named = self.modules.iter().map(|module| (module.name.clone(), &module.install));
+        std::iter::once((Module::default(), &self.install)).chain(named).collect()
     }
 
     /// Every module and the version it was made with.

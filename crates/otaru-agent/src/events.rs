@@ -138,6 +138,14 @@ pub enum AgentEvent {
         /// Why.
         reason: String,
     },
+    /// At the start a module's files could not be made what its boot marker says. On Trial the new version counts as
+    /// sick; the next start tries again.
+    NotSettled {
+        /// The module.
+        module: Module,
+        /// Why.
+        reason: String,
+    },
     /// The platform sent something that cannot be followed.
     Ignored {
         /// What and why.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, Mode, OFlags},
+    fs::{AtFlags, Dir, Mode, OFlags, Stat},
     io::Errno,
 };
 
@@ -60,6 +60,8 @@ impl Folder {
     /// Opens a regular file to read and write; true beside it if it was made just now (its name is durable after
     /// [`Folder::sync`]).
     pub(crate) fn file(&self, name: &str) -> io::Result<(File, bool)> {
+        #[cfg(test)]
+        power::step()?;
         let path = self.checked(name)?;
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let (fd, made) = match rustix::fs::openat(&self.fd, name, flags, FILE_MODE) {
@@ -82,11 +84,10 @@ impl Folder {
     /// The whole of a small file; none if it does not exist, an error if it has more than `max` bytes.
     pub(crate) fn read(&self, name: &str, max: u64) -> io::Result<Option<Vec<u8>>> {
         let path = self.checked(name)?;
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
-            Ok(fd) => File::from(fd),
-            Err(Errno::NOENT) => return Ok(None),
-            Err(error) => return Err(named(&path, error.into())),
+        let file = match self.reader(name) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
         };
         let mut bytes = Vec::new();
         file.take(max + 1).read_to_end(&mut bytes).map_err(|error| named(&path, error))?;
@@ -97,6 +98,14 @@ impl Folder {
             ));
         }
         Ok(Some(bytes))
+    }
+
+    /// Opens a file to read it. A program that runs can be read and not written.
+    fn reader(&self, name: &str) -> io::Result<File> {
+        let path = self.checked(name)?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty());
+        fd.map(File::from).map_err(|error| named(&path, error.into()))
     }
 
     /// Puts `bytes` in the place of a file: written aside, synced, renamed, folder synced. A power cut leaves the
@@ -113,12 +122,13 @@ impl Folder {
             let _ = self.remove(&aside);
             return Err(named(&path, error));
         }
-        rustix::fs::renameat(&self.fd, &aside, &self.fd, name).map_err(|error| named(&path, error.into()))?;
-        self.sync()
+        self.rename(&aside, name)
     }
 
     /// Removes a file; fine if there is none.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        #[cfg(test)]
+        power::step()?;
         let path = self.checked(name)?;
         match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -126,8 +136,64 @@ impl Folder {
         }
     }
 
+    /// What the system knows of a name, a link as a link; none if the folder does not have it.
+    pub(crate) fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
+        let path = self.checked(name)?;
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(named(&path, error.into())),
+        }
+    }
+
+    /// True if the folder has that name, whatever it names.
+    pub(crate) fn has(&self, name: &str) -> io::Result<bool> {
+        Ok(self.stat(name)?.is_some())
+    }
+
+    /// Renames a file, over another if there is one, durably.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        #[cfg(test)]
+        power::step()?;
+        let path = self.checked(from)?;
+        self.checked(to)?;
+        rustix::fs::renameat(&self.fd, from, &self.fd, to).map_err(|error| named(&path, error.into()))?;
+        self.sync()
+    }
+
+    /// Gives a file a second name, or a copy with that name where the file system has no second names. The copy is
+    /// whole before it has the name.
+    pub(crate) fn keep_as(&self, name: &str, second: &str) -> io::Result<()> {
+        #[cfg(test)]
+        power::step()?;
+        let path = self.checked(name)?;
+        self.checked(second)?;
+        match rustix::fs::linkat(&self.fd, name, &self.fd, second, AtFlags::empty()) {
+            Ok(()) => Ok(()),
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK | Errno::NOSYS) => self.copy(name, second),
+            Err(error) => Err(named(&path, error.into())),
+        }
+    }
+
+    pub(crate) fn copy(&self, name: &str, second: &str) -> io::Result<()> {
+        let aside = format!("{second}~");
+        self.remove(&aside)?;
+        let mut from = self.reader(name)?;
+        let (mut to, _) = self.file(&aside)?;
+        let copied = io::copy(&mut from, &mut to)
+            .and_then(|_| to.set_permissions(from.metadata()?.permissions()))
+            .and_then(|()| to.sync_all());
+        if let Err(error) = copied {
+            let _ = self.remove(&aside);
+            return Err(named(&self.path.join(second), error));
+        }
+        self.rename(&aside, second)
+    }
+
     /// Makes the names in this folder durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        power::step()?;
         rustix::fs::fsync(&self.fd).map_err(|error| named(&self.path, error.into()))
     }
 
@@ -174,6 +240,35 @@ pub(crate) fn is_plain_name(name: &str) -> bool {
 /// The error with the path in its message, its kind kept.
 fn named(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// Cuts the power before a chosen change of any folder: nothing that this thread asks for happens any more.
+#[cfg(test)]
+pub(crate) mod power {
+    use std::{cell::Cell, io};
+
+    thread_local!(static STEPS: Cell<Option<u32>> = const { Cell::new(None) });
+
+    /// Cuts it after so many changes; none: never.
+    pub(crate) fn cut_after(steps: Option<u32>) {
+        STEPS.set(steps);
+    }
+
+    /// True if it has been cut.
+    pub(crate) fn is_cut() -> bool {
+        STEPS.get() == Some(0)
+    }
+
+    pub(super) fn step() -> io::Result<()> {
+        match STEPS.get() {
+            None => Ok(()),
+            Some(0) => Err(io::Error::other("the power is gone")),
+            Some(left) => {
+                STEPS.set(Some(left - 1));
+                Ok(())
+            }
+        }
+    }
 }
 
 #[cfg(test)]

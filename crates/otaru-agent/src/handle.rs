@@ -2,13 +2,12 @@
 
 use std::{sync::mpsc::Sender, time::Duration};
 
-use otaru_core::Decision;
-use otaru_wire::{Module, Step};
+use otaru_core::{Decision, SlotError};
+use otaru_wire::{Module, Step, Version};
 
-use crate::{http::FetchEvent, link::LinkEvent};
+use crate::{http::FetchEvent, install::Install, link::LinkEvent};
 
 /// Everything that wakes the loop.
-#[derive(Debug)]
 pub(crate) enum Wake {
     Link(LinkEvent),
     Fetch(FetchEvent),
@@ -16,10 +15,21 @@ pub(crate) enum Wake {
     Health(Result<(), String>),
     /// The reboot command ended.
     RebootCommand(Result<(), String>),
+    /// An installer comes back from its work.
+    Worked(Worked),
     Decide(Decision),
     Cancel,
     Report(Module, Step, String),
     Stop,
+}
+
+/// What came of a piece of work.
+pub(crate) struct Worked {
+    pub(crate) module: Module,
+    pub(crate) install: Box<dyn Install>,
+    /// The version on Trial now, if the work was to install one.
+    pub(crate) activated: Option<Version>,
+    pub(crate) result: Result<(), SlotError>,
 }
 
 /// Speaks to a running agent from another thread. After the agent has ended, what it is told is lost.

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! It decides nothing: `otaru-core` does, and this crate carries out what it says. It checks no signature, runs no
-//! script of a package and never writes the slot that runs.
+//! script of a package and never writes the slot that runs. How bytes get to where they run: [`Install`].
 
 mod agent;
 mod backoff;
@@ -27,10 +27,10 @@ mod fault;
 mod folder;
 mod handle;
 mod http;
+mod install;
 mod link;
 mod pace;
 mod record_store;
-mod slots;
 mod storage;
 mod tls;
 
@@ -38,10 +38,12 @@ pub use agent::{Agent, AgentError, Exit};
 pub use boot::{BootError, Slot, active_folder};
 pub use config::{
     BrokerConfig, Config, ConfigError, DeviceConfig, DialectName, DownloadConfig, FaultConfig, HealthConfig,
-    ModuleConfig, MqttVersion, PolicyConfig, PolicyMode, RebootConfig, RebootMode, Seconds, Secret,
-    StorageConfig,
+    InstallConfig, ModuleConfig, MqttVersion, PolicyConfig, PolicyMode, RebootConfig, RebootMode, Seconds,
+    Secret, StorageConfig,
 };
 pub use events::{AgentEvent, ModuleState};
 pub use handle::Handle;
-pub use slots::{Manifest, ManifestFile};
+pub use install::{Install, Manifest, ManifestFile, Running, Standing};
+pub use otaru_core::{Protocol, SlotError, TaskSummary};
+pub use otaru_wire::{ByteRange, File};
 pub use tls::TrustError;

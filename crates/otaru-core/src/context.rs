@@ -34,6 +34,7 @@ pub(crate) enum Cue {
     Head(crate::Head),
     Body(Vec<u8>),
     FetchEnded(Result<(), crate::FetchError>),
+    NotPrepared(SlotError),
     Stored {
         file: usize,
         end: u64,

@@ -42,6 +42,9 @@ pub enum Input {
     Body(RequestId, Vec<u8>),
     /// The fetch is over: the body ended, or it broke.
     FetchEnded(RequestId, Result<(), FetchError>),
+    /// [`Output::Prepare`] could not be done: the Task fails before a byte is fetched. Given at once, before any other
+    /// input; a slot that cannot tell so early refuses the first `Store` or `ReadBack`.
+    NotPrepared(SlotError),
     /// The slot took the bytes of [`Output::Store`] (not necessarily durable: [`Output::Save`] makes them so), or did not.
     Stored {
         /// Which file, from 0.
@@ -150,6 +153,9 @@ pub enum SlotError {
     /// The medium failed.
     #[error("the medium failed: {0}")]
     Medium(String),
+    /// The slot, or the program that installs for it, does not take this package.
+    #[error("the installer refused: {0}")]
+    Refused(String),
 }
 
 /// Does the new slot work?
@@ -169,8 +175,8 @@ pub enum Output {
     /// Publish a message. Lost if there is no session.
     Publish(Message),
     /// Prepare the inactive slot of a module for a package: room for these files. Keeps bytes of the same package
-    /// that are already there when `resume` is set, empties it otherwise. Failures show at the first `Store` or
-    /// `ReadBack`. Comes once for each Task and once more after each `Booted`; starting over at zero stores over
+    /// that are already there when `resume` is set, empties it otherwise. A failure shows as
+    /// `NotPrepared`, or at the first `Store` or `ReadBack`. Comes once for each Task and once more after each `Booted`; starting over at zero stores over
     /// the old bytes without it.
     Prepare {
         /// The module.

@@ -167,6 +167,7 @@ impl Updater {
                 }
                 awaited.then_some(Cue::FetchEnded(result))
             }
+            Input::NotPrepared(error) => Some(Cue::NotPrepared(error)),
             Input::Stored { file, end, result } => {
                 self.answered(Kind::Stored, "Stored")?.then_some(Cue::Stored { file, end, result })
             }

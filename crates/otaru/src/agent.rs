@@ -102,6 +102,7 @@ fn words(event: &AgentEvent) -> Option<String> {
         AgentEvent::FellBack { module, reason } => format!("{module} is back on its old slot: {reason}"),
         AgentEvent::Failed { failure, reason } => format!("failed ({failure:?}): {reason}"),
         AgentEvent::Dropped { reason } => format!("dropped: {reason}"),
+        AgentEvent::NotSettled { module, reason } => format!("{module} is not what it is to be: {reason}"),
         AgentEvent::Ignored { reason } => format!("ignored: {reason}"),
     })
 }

@@ -7,8 +7,12 @@ use otaru_wire::{Instant, Module, Version};
 
 use super::{Agent, Exit, Health, TRAFFIC_INTERVAL};
 use crate::{
-    command::RunningCommand, config::RebootMode, events::AgentEvent, handle::Wake, http::FetchRequest,
-    slots::medium,
+    command::RunningCommand,
+    config::RebootMode,
+    events::AgentEvent,
+    handle::{Wake, Worked},
+    http::FetchRequest,
+    install::{Install, Job, medium},
 };
 
 impl Agent {
@@ -17,17 +21,16 @@ impl Agent {
         match output {
             Output::Subscribe(filter) => self.link.subscribe(now, &filter),
             Output::Publish(message) => self.link.publish(now, message),
-            Output::Prepare { module, sizes, resume } => {
-                let slot = self.markers.inactive(&module);
-                self.slots.prepare(&module, slot, &sizes, resume);
-            }
+            Output::Prepare { module, sizes, resume } => self.prepare(&module, sizes, resume),
+            // Its failure is told already: nothing is fetched without a place for it.
+            Output::Fetch { .. } if !self.installers.is_prepared() => {}
             Output::Fetch { request, url, range, etag } => {
                 self.fetcher.fetch(FetchRequest { id: request, url, range, etag });
             }
             Output::StopFetch(request) => self.fetcher.stop(request),
             Output::Store { file, offset, mut bytes } => {
                 let end = offset.saturating_add(bytes.len() as u64);
-                let result = self.slots.store(file, offset, &mut bytes).map(drop);
+                let result = self.installers.store(file, offset, &mut bytes);
                 self.spare = Some(bytes);
                 self.inputs.push_back(Input::Stored { file, end, result });
             }
@@ -36,28 +39,20 @@ impl Agent {
                 self.inputs.push_back(Input::Saved(result));
             }
             Output::ReadBack { file, range } => {
-                let result = self.slots.read_back(file, range);
+                let result = self.installers.read_back(file, range);
                 self.inputs.push_back(Input::ReadBack { file, offset: range.start, result });
             }
             Output::Activate { module, version, proof } => {
-                let result = self.activate(&module, &version, proof);
-                if result.is_ok() {
-                    observer(&AgentEvent::Activated { module, version });
+                if let Err(error) = self.activate(&module, &version, proof) {
+                    self.inputs.push_back(Input::Activated(Err(error)));
                 }
-                self.inputs.push_back(Input::Activated(result));
             }
             Output::Reboot => self.reboot(observer),
-            Output::CheckHealth(_) => self.check_health(),
-            Output::Confirm(module) => {
-                let result = self.markers.confirm(&module);
-                self.inputs.push_back(Input::Settled(result));
-            }
-            Output::Revert(module) => {
-                let result = self.markers.revert(&module);
-                self.inputs.push_back(Input::Settled(result));
-            }
+            Output::CheckHealth(module) => self.check_health(&module),
+            Output::Confirm(module) => self.end_trial(module, Job::Confirm),
+            Output::Revert(module) => self.end_trial(module, Job::Revert),
             Output::ForgetFallback(module) => {
-                if let Err(error) = self.markers.forget_fallback(&module) {
+                if let Err(error) = self.surroundings.markers().forget_fallback(&module) {
                     tracing::warn!(%module, "a reported fallback will be told again: {error}");
                 }
             }
@@ -67,20 +62,65 @@ impl Agent {
 
     /// The slot's bytes first, then the Record that speaks of them.
     fn save(&mut self, record: &[u8]) -> Result<(), SlotError> {
-        self.slots.sync()?;
+        self.installers.sync()?;
         self.records.save(record).map_err(|error| medium(&error))
     }
 
-    /// Needs the proof, and spends it: no other way leads to a new slot's boot.
+    fn prepare(&mut self, module: &Module, sizes: Vec<u64>, resume: bool) {
+        let slot = self.surroundings.markers().inactive(module);
+        let delta = self.updater.task().is_some_and(|task| task.delta);
+        if let Err(error) = self.installers.prepare(module, slot, sizes, resume, delta) {
+            // Before anything else that waits: another Task must not fail by it.
+            self.inputs.push_front(Input::NotPrepared(error));
+        }
+    }
+
+    /// Hands the installer, and the proof, to a thread.
     fn activate(&mut self, module: &Module, version: &Version, proof: Verified) -> Result<(), SlotError> {
-        let _: Verified = proof;
-        let digests: Vec<_> = self
-            .updater
-            .task()
-            .map(|task| task.files.iter().map(|file| file.digest).collect())
-            .unwrap_or_default();
-        self.slots.finish(module, version, &digests)?;
-        self.markers.activate(module, version)
+        let package = self.updater.task().filter(|task| task.module == *module && task.version == *version);
+        let package = package.ok_or_else(|| SlotError::Medium("the Task is gone".to_owned()))?;
+        let (install, slot) = self.installers.lend_prepared(module)?;
+        self.start(module.clone(), install, Some(version.clone()), Job::Activate { package, slot, proof })
+    }
+
+    fn end_trial(&mut self, module: Module, job: fn(Module) -> Job) {
+        let started = self
+            .installers
+            .lend(&module)
+            .and_then(|install| self.start(module.clone(), install, None, job(module)));
+        if let Err(error) = started {
+            self.inputs.push_back(Input::Settled(Err(error)));
+        }
+    }
+
+    fn start(
+        &self,
+        module: Module,
+        install: Box<dyn Install>,
+        activated: Option<Version>,
+        job: Job,
+    ) -> Result<(), SlotError> {
+        let sender = self.sender.clone();
+        let done = move |install, result| {
+            // Without a loop nobody needs the installer any more.
+            let _ = sender.send(Wake::Worked(Worked { module, install, activated, result }));
+        };
+        self.surroundings.start(job, install, done).map_err(|error| medium(&error))
+    }
+
+    pub(super) fn worked(&mut self, worked: Worked, observer: &mut dyn FnMut(&AgentEvent)) {
+        let Worked { module, install, activated, result } = worked;
+        self.installers.give_back(module.clone(), install);
+        let input = match activated {
+            Some(version) => {
+                if result.is_ok() {
+                    observer(&AgentEvent::Activated { module, version });
+                }
+                Input::Activated(result)
+            }
+            None => Input::Settled(result),
+        };
+        self.inputs.push_back(input);
     }
 
     fn reboot(&mut self, observer: &mut dyn FnMut(&AgentEvent)) {
@@ -89,7 +129,10 @@ impl Agent {
             (RebootMode::Command, Some(command)) if self.rebooting.is_none() => {
                 let sender = self.sender.clone();
                 let done = move |result| drop(sender.send(Wake::RebootCommand(result)));
-                match RunningCommand::start(command, done) {
+                let slot = self.surroundings.markers().running_one(&self.module).map(|it| it.slot.name());
+                let environment =
+                    [("OTARU_MODULE", self.module.as_str()), ("OTARU_SLOT", slot.unwrap_or_default())];
+                match RunningCommand::start(command, &environment, done) {
                     Ok(command) => self.rebooting = Some(command),
                     Err(error) => tracing::error!("the reboot command failed: {error}"),
                 }
@@ -133,7 +176,10 @@ impl Agent {
 
 /// The health of a new slot: it reaches the platform, and the user's program says that it works.
 impl Agent {
-    fn check_health(&mut self) {
+    fn check_health(&mut self, module: &Module) {
+        if let Some(error) = self.unsettled.get(module) {
+            return self.health_answer(HealthVerdict::Sick(error.to_string()));
+        }
         if self.online {
             return self.platform_reached();
         }
@@ -146,7 +192,7 @@ impl Agent {
             return self.health_answer(HealthVerdict::Healthy);
         };
         let sender = self.sender.clone();
-        match RunningCommand::start(command, move |result| drop(sender.send(Wake::Health(result)))) {
+        match RunningCommand::start(command, &[], move |result| drop(sender.send(Wake::Health(result)))) {
             Ok(command) => self.health = Health::Running(command),
             Err(error) => self.health_answer(HealthVerdict::Sick(error.to_string())),
         }

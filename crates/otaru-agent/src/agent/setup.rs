@@ -1,15 +1,16 @@
 //! From a configuration to an agent that is ready to run.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
+    io,
     sync::{
-        Arc,
+        Arc, Mutex,
         mpsc::{Sender, channel},
     },
     time::Duration,
 };
 
-use otaru_core::{Record, Updater, UpdaterOptions};
+use otaru_core::{Policy, Record, Updater, UpdaterOptions};
 use otaru_wire::{Instant, Module, dialect::Transport, mqtt::ClientOptions};
 use rustls::pki_types::ServerName;
 
@@ -17,14 +18,14 @@ use super::{Agent, AgentError, Health, Traffic};
 use crate::{
     boot::BootMarkers,
     clock::Clock,
-    config::Config,
+    config::{Config, InstallConfig},
     fault::WriteFault,
     folder::Folder,
     handle::Wake,
     http::{FetchOptions, Fetcher},
+    install::{InPlace, Install, Installers, Partition, Program, Programs, Slots, Surroundings},
     link::{Link, LinkTls},
     record_store::RecordStore,
-    slots::Slots,
     storage::Storage,
     tls::Trust,
 };
@@ -33,6 +34,8 @@ use crate::{
 const FETCH_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much longer than the updater a read waits: the updater decides, the read only makes sure of an end.
 const STALL_GRACE: Duration = Duration::from_secs(5);
+/// How much longer than a program's own time the updater waits for it.
+const PROGRAM_GRACE: Duration = Duration::from_secs(30);
 const DEFAULT_TRIAL_BOOTS: u8 = 3;
 
 impl Agent {
@@ -41,6 +44,17 @@ impl Agent {
     /// # Errors
     /// [`AgentError`] names what is in the way.
     pub fn new(config: Config) -> Result<Self, AgentError> {
+        Self::with_installers(config, [])
+    }
+
+    /// The same, with installers of one's own for some modules. Their `install` in the configuration is not looked at.
+    ///
+    /// # Errors
+    /// [`AgentError`] names what is in the way.
+    pub fn with_installers(
+        config: Config,
+        own: impl IntoIterator<Item = (Module, Box<dyn Install>)>,
+    ) -> Result<Self, AgentError> {
         let dir = config.storage.dir.clone();
         let at_storage = |error| AgentError::Storage { dir: dir.clone(), error };
         let storage =
@@ -53,7 +67,9 @@ impl Agent {
             .map(|at| Folder::open(&dir).and_then(|folder| WriteFault::new(folder, at)))
             .transpose()
             .map_err(at_storage)?;
-        let slots = Slots::open(&storage.folder, fault).map_err(at_storage)?;
+        let by_module = installers(&config, &storage.folder, own.into_iter().collect())?;
+        let installers = Installers::new(by_module, fault);
+        let policy = policy(&config, installers.accept_delta());
         let (records, record) = RecordStore::open(&storage.folder, Record::from_bytes).map_err(at_storage)?;
 
         let (sender, mailbox) = channel();
@@ -62,7 +78,7 @@ impl Agent {
             UpdaterOptions {
                 device: config.credentials().id,
                 dialect: config.device.dialect.device_half(),
-                policy: config.policy.policy(),
+                policy,
                 seed,
             },
             record,
@@ -73,8 +89,7 @@ impl Agent {
             clock: Clock::start(),
             updater,
             inputs: VecDeque::new(),
-            markers,
-            slots,
+            installers,
             records,
             link,
             online: false,
@@ -84,14 +99,64 @@ impl Agent {
             traffic_told: Traffic { bytes: 0, at: Instant::default() },
             module: Module::default(),
             health: Health::NotAsked,
+            unsettled: BTreeMap::new(),
             rebooting: None,
             mailbox,
             sender,
             exit: None,
-            _storage: storage,
+            surroundings: Surroundings {
+                markers: Arc::new(Mutex::new(markers)),
+                _storage: Arc::new(storage),
+            },
             config,
         })
     }
+}
+
+/// Each module's installer: one's own, or the one that the configuration names.
+fn installers(
+    config: &Config,
+    storage: &Folder,
+    mut own: BTreeMap<Module, Box<dyn Install>>,
+) -> Result<BTreeMap<Module, Box<dyn Install>>, AgentError> {
+    let mut by_module = BTreeMap::new();
+    for (module, install) in config.installs() {
+        let installer = match own.remove(&module) {
+            Some(own) => own,
+            None => configured(install, storage, &module)
+                .map_err(|error| AgentError::Install { module: module.clone(), error })?,
+        };
+        by_module.insert(module, installer);
+    }
+    match own.into_keys().next() {
+        Some(module) => Err(AgentError::NoModule { module }),
+        None => Ok(by_module),
+    }
+}
+
+fn configured(install: &InstallConfig, storage: &Folder, module: &Module) -> io::Result<Box<dyn Install>> {
+    Ok(match install.clone() {
+        InstallConfig::Slots {} => Box::new(Slots::open(storage, module)?),
+        InstallConfig::File { path } => Box::new(InPlace::open(&path)?),
+        InstallConfig::Partition { a, b } => Box::new(Partition::new(a, b)),
+        InstallConfig::Command { command: install, confirm, revert, timeout_s, accept_delta } => {
+            let programs = Programs { install, confirm, revert, timeout: timeout_s.0, accept_delta };
+            Box::new(Program::open(storage, module, programs)?)
+        }
+    })
+}
+
+/// The policy of the configuration, as the installers need it.
+fn policy(config: &Config, accept_delta: bool) -> Policy {
+    let mut policy = config.policy.policy();
+    policy.accept_delta = accept_delta;
+    for (_, install) in config.installs() {
+        if let InstallConfig::Command { timeout_s, .. } = install {
+            // The program's time includes the wait for an earlier run of it.
+            policy.slot_timeout = policy.slot_timeout.max(timeout_s.0 + PROGRAM_GRACE);
+        }
+    }
+    policy
 }
 
 fn link(config: &Config, seed: u64, sender: Sender<Wake>) -> Result<Link, AgentError> {

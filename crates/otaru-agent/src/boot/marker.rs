@@ -9,7 +9,10 @@ use otaru_wire::{Module, Version};
 use serde::{Deserialize, Serialize};
 
 use super::{BootError, Slot};
-use crate::folder::Folder;
+use crate::{
+    folder::Folder,
+    install::{Running, Standing},
+};
 
 const FORMAT: u32 = 1;
 const MAX_MARKER: u64 = 4096;
@@ -39,6 +42,19 @@ impl Marker {
     pub(super) fn new(version: Version) -> Self {
         let confirmed = Confirmed { slot: Slot::A, version };
         Self { format: FORMAT, confirmed, trial: None, fell_back: None }
+    }
+}
+
+impl Marker {
+    /// What the marker says of its module.
+    pub(super) fn running(&self, module: &Module) -> Running {
+        let Confirmed { slot, version } = &self.confirmed;
+        let (slot, version, standing) = match (&self.trial, &self.fell_back) {
+            (Some(trial), _) => (slot.other(), &trial.version, Standing::Trial),
+            (None, Some(_)) => (*slot, version, Standing::FellBack),
+            (None, None) => (*slot, version, Standing::Confirmed),
+        };
+        Running { module: module.clone(), version: version.clone(), slot, standing }
     }
 }
 

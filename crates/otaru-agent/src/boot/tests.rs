@@ -25,7 +25,7 @@ impl Device {
     /// A start of the process: nothing is remembered but the storage.
     fn start(&self) -> (BootMarkers, Boot) {
         let mut markers = BootMarkers::open(&Folder::open(self.dir.path()).unwrap(), &modules(), 3).unwrap();
-        let boot = markers.start().unwrap();
+        let boot = markers.start(&BTreeMap::new()).unwrap();
         (markers, boot)
     }
 }

@@ -152,12 +152,17 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stri
 }
 
 /// A program and its arguments.
-pub(super) fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+pub(super) fn needed_command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let command = Vec::<String>::deserialize(deserializer)?;
-    if command.first().is_none_or(String::is_empty) {
-        return Err(D::Error::custom("it needs the name of a program"));
+    match command.first().is_none_or(String::is_empty) {
+        true => Err(D::Error::custom("it needs the name of a program")),
+        false => Ok(command),
     }
-    Ok(Some(command))
+}
+
+/// The same where it may be left out.
+pub(super) fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    needed_command(deserializer).map(Some)
 }
 
 /// The secret is for the agent's user alone.

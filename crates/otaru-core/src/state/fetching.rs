@@ -16,7 +16,9 @@ use alloc::{
 
 use otaru_wire::{ByteRange, Failure, File, Notice, Source};
 
-use super::{Meaning, State, decline, drop_task, fail, idle::Idle, replace, verifying::Verifying, weigh};
+use super::{
+    Meaning, State, decline, drop_task, fail, idle::Idle, not_prepared, replace, verifying::Verifying, weigh,
+};
 use crate::{
     Event, Output, Trouble,
     context::{Context, Cue},
@@ -176,6 +178,7 @@ impl Fetching {
             Cue::Head(head) => self.on_head(cx, &head),
             Cue::Body(bytes) => self.on_body(cx, bytes),
             Cue::FetchEnded(result) => self.on_fetch_ended(cx, result),
+            Cue::NotPrepared(error) => not_prepared(cx, &self.task.notice, &error),
             Cue::Stored { file, end, result } => self.on_stored(cx, file, end, result),
             Cue::Saved => match self.phase {
                 Phase::Saving(Next::FreshLink) => self.ask_for_link(cx),

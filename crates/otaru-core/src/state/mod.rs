@@ -14,7 +14,7 @@ use alloc::string::{String, ToString};
 use otaru_wire::{Failure, Module, Notice, Source};
 
 use crate::{
-    Event, Protocol, TaskSummary,
+    Event, Protocol, SlotError, TaskSummary,
     context::{Context, Cue},
     record::Task,
 };
@@ -165,6 +165,15 @@ pub(crate) fn fail(cx: &mut Context, notice: &Notice, failure: Failure, reason: 
     cx.count_failure(notice);
     cx.keep_task(None);
     Idle::enter(cx)
+}
+
+/// There is no place for the package: not even a byte is fetched.
+pub(crate) fn not_prepared(cx: &mut Context, notice: &Notice, error: &SlotError) -> State {
+    let failure = match error {
+        SlotError::Refused(_) => Failure::Upgrade,
+        SlotError::Full(_) | SlotError::NoSlot(_) | SlotError::Medium(_) => Failure::Write,
+    };
+    fail(cx, notice, failure, alloc::format!("the slot cannot be prepared: {error}"))
 }
 
 /// The Task succeeded: the new version is reported, the Record forgets the Task.

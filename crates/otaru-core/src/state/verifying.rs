@@ -4,7 +4,9 @@ use alloc::{format, vec::Vec};
 
 use otaru_wire::{ByteRange, Digest, Failure, Notice};
 
-use super::{Meaning, State, decline, fail, fetching::Fetching, replace, staged::Staged, weigh};
+use super::{
+    Meaning, State, decline, fail, fetching::Fetching, not_prepared, replace, staged::Staged, weigh,
+};
 use crate::{
     Event, Output, SlotError,
     context::{Context, Cue},
@@ -68,6 +70,7 @@ impl Verifying {
         match cue {
             Cue::ReadBack { file, offset, result } => self.on_read_back(cx, file, offset, result),
             Cue::Timer(Timer::Answer) => self.fail(cx, Failure::Write, "the slot does not answer"),
+            Cue::NotPrepared(error) => not_prepared(cx, &self.task.notice, &error),
             Cue::SaveFailed(error) => {
                 self.fail(cx, Failure::Write, &format!("the record cannot be saved: {error}"))
             }

@@ -328,6 +328,22 @@ fn answers_to_nothing_are_errors_and_late_ones_are_not() {
 }
 
 #[test]
+fn a_slot_that_cannot_be_prepared_ends_the_task_before_a_byte_is_stored() {
+    for (error, step) in [(SlotError::Full("?".into()), -4), (SlotError::Refused("?".into()), -1)] {
+        let mut world = World::new();
+        assert!(world.handle(Input::NotPrepared(error.clone())).is_err(), "not booted");
+        world.offer(&package());
+        world.boot();
+        world.run_until_event(|event| matches!(event, Event::Fetching { .. }));
+        world.handle(Input::NotPrepared(error.clone())).unwrap();
+        world.run();
+        world.assert_failed(step, "cannot be prepared");
+        assert_eq!(world.stored, 0);
+        assert!(world.handle(Input::NotPrepared(error)).is_ok(), "nobody is concerned any more");
+    }
+}
+
+#[test]
 fn another_devices_messages_are_passed_over() {
     let mut world = World::new();
     world.boot();
