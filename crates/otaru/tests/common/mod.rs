@@ -25,9 +25,15 @@ pub(crate) struct Platform {
 impl Platform {
     /// Starts one on free ports; the ready line is the first on stdout.
     pub(crate) fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// As [`Platform::start`], with further options.
+    pub(crate) fn start_with(data: &Path, options: &[&str]) -> Self {
         let mut child = otaru()
             .args(["serve", "--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0", "--json", "--data"])
             .arg(data)
+            .args(options)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
