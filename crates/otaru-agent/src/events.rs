@@ -1,6 +1,6 @@
 //! What an agent tells its user: one serializable value for each thing that happens.
 
-use otaru_wire::{DeviceId, Failure, Module, Version};
+use otaru_wire::{DeviceId, Failure, Module, NoConfig, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::boot::Slot;
@@ -146,6 +146,41 @@ pub enum AgentEvent {
         /// Why.
         reason: String,
     },
+    /// The platform has a Config for this device, which will be fetched.
+    ConfigOffered {
+        /// Which.
+        id: String,
+        /// Its length in bytes.
+        size: u64,
+    },
+    /// Fetching a Config failed and is tried again.
+    ConfigRetrying {
+        /// Which.
+        id: String,
+        /// Why.
+        reason: String,
+        /// Milliseconds until then.
+        after_ms: u64,
+    },
+    /// A Config is in its file, and the command agreed to it.
+    ConfigTaken {
+        /// Which.
+        id: String,
+        /// Its length in bytes.
+        size: u64,
+    },
+    /// A Config could not be had, was refused, or gave way to a newer one.
+    ConfigFailed {
+        /// Which; none if the platform did not answer.
+        id: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// The platform has no Config.
+    NoConfig {
+        /// True if the product has the function switched off.
+        switched_off: bool,
+    },
     /// The platform sent something that cannot be followed.
     Ignored {
         /// What and why.
@@ -191,6 +226,13 @@ impl AgentEvent {
             Event::FellBack { module, reason } => Self::FellBack { module, reason },
             Event::Failed { failure, reason } => Self::Failed { failure, reason },
             Event::Dropped { reason } => Self::Dropped { reason },
+            Event::ConfigOffered(config) => Self::ConfigOffered { id: config.id, size: config.size },
+            Event::ConfigRetrying { id, reason, after_ms } => {
+                Self::ConfigRetrying { id, reason: reason.to_string(), after_ms }
+            }
+            Event::ConfigTaken(config) => Self::ConfigTaken { id: config.id, size: config.size },
+            Event::ConfigFailed { id, reason } => Self::ConfigFailed { id, reason },
+            Event::NoConfig(why) => Self::NoConfig { switched_off: why == NoConfig::SwitchedOff },
             Event::Ignored { reason } => Self::Ignored { reason },
         }
     }

@@ -1,12 +1,13 @@
 //! What every state works with: outputs, timers, the Record, the platform's ear.
 
 mod keeping;
+mod line;
 mod reporting;
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::time::Duration;
 
-use otaru_wire::{ByteRange, Failure, Instant, Module, Notice, Version};
+use otaru_wire::{Failure, Instant, Module, Notice, Version};
 
 use crate::{
     Event, Output, Policy, Record, RequestId, SlotError, UpdaterOptions,
@@ -15,6 +16,7 @@ use crate::{
     timers::{Timer, Timers},
 };
 use keeping::Saving;
+use line::Line;
 
 /// What a state gets to see of [`crate::Input`]: answers are known to be awaited, notices to be well formed.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub(crate) enum Cue {
     Activated(Result<(), SlotError>),
     Health(crate::HealthVerdict),
     Settled(Result<(), SlotError>),
+    /// The Task waited to fetch, and can.
+    LineFree,
     Timer(Timer),
 }
 
@@ -72,16 +76,16 @@ pub(crate) struct Context {
     pub(crate) told: u8,
     /// Modules whose offers were put aside.
     pub(crate) aside: Vec<Module>,
-    /// The fetch whose answers are awaited.
+    /// The Task's fetch whose answers are awaited.
     pub(crate) fetch: Option<RequestId>,
     /// When a block was last asked for.
     pub(crate) last_block: Option<Instant>,
     /// What is to be kept; what is saved may be older.
     record: Record,
+    line: Line,
     saving: Saving,
     outputs: VecDeque<Output>,
     spread: Spread,
-    last_request: u32,
     last_message: u32,
 }
 
@@ -103,9 +107,9 @@ impl Context {
             aside: Vec::new(),
             fetch: None,
             last_block: None,
+            line: Line::default(),
             saving: Saving::default(),
             outputs: VecDeque::new(),
-            last_request: 0,
             last_message: 0,
         }
     }
@@ -176,34 +180,9 @@ impl Context {
         self.timers.clear_all();
         self.saving = Saving::default();
         (self.fetch, self.last_block) = (None, None);
+        self.line.reset();
         self.on_trial = None;
         self.untold = None;
         self.told = 0;
-    }
-}
-
-/// Fetching.
-impl Context {
-    pub(crate) fn fetch(&mut self, url: String, range: ByteRange, etag: Option<String>) {
-        let request = RequestId(self.next_request());
-        self.fetch = Some(request);
-        self.emit(Output::Fetch { request, url, range, etag });
-    }
-
-    /// A number that no fetch and no other file's blocks have had since the start.
-    pub(crate) fn next_request(&mut self) -> u32 {
-        self.last_request = self.last_request.wrapping_add(1);
-        self.last_request
-    }
-
-    pub(crate) fn stop_fetch(&mut self) {
-        if let Some(request) = self.fetch.take() {
-            self.emit(Output::StopFetch(request));
-        }
-    }
-
-    /// True if that fetch was ever asked for.
-    pub(crate) fn knows_fetch(&self, request: RequestId) -> bool {
-        (1..=self.last_request).contains(&request.0)
     }
 }

@@ -1,10 +1,10 @@
-//! What goes into the updater and what comes out of it.
+//! What goes into the updater and what comes out of it; what the user is told is in `event.rs`.
 
 use alloc::{string::String, vec::Vec};
 
-use otaru_wire::{ByteRange, Failure, File, Module, Step, Version, mqtt::Message};
+use otaru_wire::{ByteRange, Module, Step, Version, mqtt::Message};
 
-use crate::{Decision, Record, Trouble, Verified};
+use crate::{ConfigSummary, Decision, Event, Record, Verified};
 
 /// Names one fetch; answers to older ones are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,6 +88,13 @@ pub enum Input {
         /// For people; what is over 128 bytes is cut off (aliyun-link-sdk-v4 §2.4).
         description: String,
     },
+    /// The user wants to know the Config that the platform has, and is to get it even if it is the one taken last.
+    /// Answered by [`Output::DeliverConfig`], [`Event::NoConfig`] or [`Event::ConfigFailed`]; without a session as
+    /// soon as there is one.
+    AskConfig,
+    /// The user's word about [`Output::DeliverConfig`]: it is in effect and survives a power cut; or why it is
+    /// refused. Comes within [`Policy::config_timeout`](crate::Policy::config_timeout), else it counts as refused.
+    ConfigTaken(RequestId, Result<(), String>),
     /// The process is about to end, or the power to go: what is stored is to be saved now and not only at the next
     /// checkpoint. If the Record does not cover it yet, [`Output::Save`] follows, at once or after the last `Stored`
     /// that is awaited. Nothing else changes: a process that lives on goes on.
@@ -169,6 +176,7 @@ pub enum HealthVerdict {
 
 /// Something to do, in the order given. The updater waits for the named answer where there is one.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a Record is saved seldom, and a box would allocate each time")]
 pub enum Output {
     /// Subscribe to a topic filter.
     Subscribe(String),
@@ -238,130 +246,16 @@ pub enum Output {
     Revert(Module),
     /// The fallback that `Boot::fell_back` told has been reported: forget it. Not answered.
     ForgetFallback(Module),
+    /// Give the user a Config whose bytes hash to its digest; answered by [`Input::ConfigTaken`]. After a power cut
+    /// before that answer the same one may come again.
+    DeliverConfig {
+        /// Names this delivery in its answer: the fetch that brought the last bytes.
+        request: RequestId,
+        /// Which it is.
+        config: ConfigSummary,
+        /// All its bytes: at most [`Policy::max_config_bytes`](crate::Policy::max_config_bytes).
+        bytes: Vec<u8>,
+    },
     /// Tell the user.
     Event(Event),
-}
-
-/// A Task as the user sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskSummary {
-    /// The version offered.
-    pub version: Version,
-    /// The module it is for.
-    pub module: Module,
-    /// Its files in the order in which they are fetched: name, size, digests, and the link or stream each comes from.
-    pub files: Vec<File>,
-    /// The bytes of all files together.
-    pub total_bytes: u64,
-    /// How the files come; one package never mixes them.
-    pub protocol: Protocol,
-    /// Extra data: the text of a JSON object.
-    pub extra: Option<String>,
-    /// A signature over the package, base64, where the product has one. Nobody has checked it.
-    pub signature: Option<String>,
-    /// True for a difference against the running version.
-    pub delta: bool,
-}
-
-/// How a package's files come to the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// By HTTP(S) links.
-    Http,
-    /// In blocks over the session with the platform (aliyun-link-sdk-v4 §3).
-    Mqtt,
-}
-
-/// Something the user may want to know. No answer is needed, except where said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A Task is offered. If the policy asks, the updater waits for [`Input::Decision`].
-    Offered(TaskSummary),
-    /// Fetching began, or went on.
-    Fetching {
-        /// Which file, from 0.
-        file: usize,
-        /// From this byte of it: above zero after a break.
-        offset: u64,
-        /// True if the bytes before `offset` come from before a power cut.
-        resumed: bool,
-    },
-    /// Bytes of the whole package stored so far, no more often than the policy says.
-    Progress {
-        /// Stored bytes of all files.
-        done: u64,
-        /// All bytes of all files.
-        total: u64,
-    },
-    /// All bytes of a fetch are here: of a whole file, or of a part of it if the policy bounds what is asked for at
-    /// once. Nothing is proven yet.
-    Fetched {
-        /// Which file, from 0.
-        file: usize,
-        /// The offset one past the last byte.
-        end: u64,
-        /// The file's length in bytes.
-        size: u64,
-    },
-    /// A fetch failed; the next try comes at its time.
-    Retrying {
-        /// What went wrong.
-        reason: Trouble,
-        /// Milliseconds until the next try.
-        after_ms: u64,
-    },
-    /// The link did not work any more; a fresh one was asked for.
-    LinkRefused {
-        /// The status code that said so.
-        status: u16,
-    },
-    /// The platform refused a block of a file over MQTT; a fresh notice was asked for.
-    BlockRefused {
-        /// The platform's number.
-        code: i64,
-        /// Its reason; may be empty.
-        reason: String,
-    },
-    /// The stored bytes cannot be used; fetching starts over at zero.
-    StartedOver {
-        /// Why.
-        reason: String,
-    },
-    /// Every file's bytes are stored and hash to their digest.
-    Verified,
-    /// The new slot is ready. If the policy asks, the updater waits for [`Input::Decision`].
-    Staged,
-    /// The new slot runs on trial.
-    Trial,
-    /// The new slot is confirmed and the new version is being reported.
-    Updated {
-        /// The module.
-        module: Module,
-        /// Its new version.
-        version: Version,
-    },
-    /// The old slot is back.
-    FellBack {
-        /// The module.
-        module: Module,
-        /// Why.
-        reason: String,
-    },
-    /// The Task ended without success; the running slot is untouched.
-    Failed {
-        /// Where.
-        failure: Failure,
-        /// Why.
-        reason: String,
-    },
-    /// Another notice took the Task's place, or the user canceled it.
-    Dropped {
-        /// Why.
-        reason: String,
-    },
-    /// The platform sent something that cannot be followed. Nothing changed.
-    Ignored {
-        /// What and why.
-        reason: String,
-    },
 }

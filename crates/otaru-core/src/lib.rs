@@ -102,6 +102,9 @@
 //!             Output::Event(event) => println!("{event:?}"),
 //!             Output::Subscribe(_) | Output::Publish(_) => {} // to the platform
 //!             Output::StopFetch(_) | Output::ForgetFallback(_) => {}
+//!             Output::DeliverConfig { request, .. } => {
+//!                 inputs.push_back(Input::ConfigTaken(request, Err("nothing to configure".into())));
+//!             }
 //!         }
 //!     }
 //!     // A real doer waits here for the next input, at most until `updater.poll_timeout()`.
@@ -115,7 +118,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod config;
 mod context;
+mod event;
 mod gateway;
 mod hashing;
 mod io;
@@ -130,10 +135,9 @@ mod timers;
 mod trouble;
 mod updater;
 
+pub use event::{ConfigSummary, Event, Protocol, TaskSummary};
 pub use gateway::{Gateway, GatewayError, GatewayInput, GatewayOptions, GatewayOutput, GatewayPolicy};
-pub use io::{
-    Boot, Event, FetchError, Head, HealthVerdict, Input, Output, Protocol, RequestId, SlotError, TaskSummary,
-};
+pub use io::{Boot, FetchError, Head, HealthVerdict, Input, Output, RequestId, SlotError};
 pub use policy::{Decision, Policy};
 pub use record::{Record, RecordError};
 pub use retry::Spread;

@@ -67,6 +67,14 @@ pub struct Policy {
     /// every failure of the same offer, so that a platform that never gives up cannot wear out the flash.
     /// Default: 24 h.
     pub offer_longest: Duration,
+    /// Ask for a Config at each connect. Default: false; one that is pushed is taken all the same.
+    pub ask_config_at_connect: bool,
+    /// Largest Config taken, in bytes: it is held in memory. 0: this device takes none, and every push is answered
+    /// with 400. Default: 256 KiB.
+    pub max_config_bytes: u64,
+    /// How long one fetch of a Config may take, however alive the server is, for the Task's fetch waits meanwhile;
+    /// and how long the user may take to take it. Default: 5 min.
+    pub config_timeout: Duration,
     /// How long a slot, the Record's store or the boot marker may take to answer before it counts as broken.
     /// Default: 2 min.
     pub slot_timeout: Duration,
@@ -112,6 +120,9 @@ impl Default for Policy {
             digest_attempts: 1,
             restart_attempts: 3,
             offer_longest: Duration::from_secs(24 * 3600),
+            ask_config_at_connect: false,
+            max_config_bytes: 256 * 1024,
+            config_timeout: Duration::from_secs(300),
             slot_timeout: Duration::from_secs(120),
             trial_timeout: Duration::from_secs(120),
             health_interval: Duration::from_secs(5),

@@ -5,7 +5,7 @@ mod cursor;
 
 use alloc::{string::String, vec, vec::Vec};
 
-use otaru_wire::{Digest, DigestMethod, Failure, File, Hasher, Module, Notice};
+use otaru_wire::{Config, Digest, DigestMethod, Failure, File, Hasher, Module, Notice};
 
 use crate::hashing::{HashState, Hashing};
 
@@ -20,9 +20,10 @@ use crate::hashing::{HashState, Hashing};
 ///
 /// ```text
 /// record   version    u16      2
-///          flags      u8       bit 0: [task], bit 1: [failed]
+///          flags      u8       bit 0: [task], bit 1: [failed], bit 2: [config]
 ///          [failed]   32 + 2   SHA-256 of the offer that failed last, how often in a row (u16)
 ///          owed       u8       count; each: module text8, failure u8 (1 … 4), description text8
+///          [config]   32       SHA-256 of the Config that the user took last: id, size and digest
 ///          [task]
 ///
 /// task     stage      u8       0 fetching, 1 activating, 2 reverting (then the reason: text8)
@@ -41,8 +42,8 @@ use crate::hashing::{HashState, Hashing};
 ///
 /// `running` belongs to the first file that is not complete. Sequence number and checksum are the store's.
 ///
-/// Version 1 had neither `block`, nor bit 4, nor the second hash state. It is still read, so that a device that updates otaru itself
-/// keeps its Task; written is version 2 alone.
+/// Version 1 had no Config, no `block`, no bit 4 and no second hash state. It is still read, so that a device that
+/// updates otaru itself keeps its Task; written is version 2 alone.
 ///
 /// A newer layout gets a new version number; a reader refuses what it does not know ([`RecordError::Newer`]), so
 /// that an older otaru that comes back after a fallback starts its Task anew instead of misreading it.
@@ -51,6 +52,8 @@ pub struct Record {
     pub(crate) task: Option<Task>,
     pub(crate) failed: Option<FailedOffer>,
     pub(crate) owed: Vec<Owed>,
+    /// [`config_fingerprint`] of the Config that the user took last.
+    pub(crate) config: Option<[u8; 32]>,
 }
 
 /// Why bytes are not a Record.
@@ -233,6 +236,20 @@ pub(crate) fn fingerprint(notice: &Notice) -> [u8; 32] {
         hasher.update(&file.size.to_le_bytes());
         hasher.update(file.digest.as_bytes());
     }
+    sha256(hasher)
+}
+
+/// Names a Config by what it is: links do not count.
+pub(crate) fn config_fingerprint(config: &Config) -> [u8; 32] {
+    let mut hasher = Hasher::new(DigestMethod::Sha256);
+    hasher.update(&[config.id.len() as u8]);
+    hasher.update(config.id.as_bytes());
+    hasher.update(&config.size.to_le_bytes());
+    hasher.update(config.digest.as_bytes());
+    sha256(hasher)
+}
+
+fn sha256(hasher: Hasher) -> [u8; 32] {
     match hasher.finish() {
         Digest::Sha256(bytes) => bytes,
         Digest::Md5(_) => [0; 32], // a SHA-256 hasher never finishes so

@@ -27,9 +27,13 @@ pub(crate) enum Timer {
     Trial,
     /// When an offer that failed may be taken again.
     Hold,
+    /// When a query for a Config counts as lost.
+    ConfigQuery,
+    /// When a Config's fetch counts as broken, is tried again, or the user has had it for too long.
+    Config,
 }
 
-const ALL: [Timer; 10] = [
+const ALL: [Timer; 12] = [
     Timer::Ask,
     Timer::Retry,
     Timer::Stall,
@@ -40,6 +44,8 @@ const ALL: [Timer; 10] = [
     Timer::Health,
     Timer::Trial,
     Timer::Hold,
+    Timer::ConfigQuery,
+    Timer::Config,
 ];
 
 /// When each timer ends, if it runs.
@@ -62,7 +68,8 @@ impl Timers {
     /// Stops every timer that belongs to the Task in hand.
     pub(crate) fn clear_task(&mut self) {
         for timer in ALL {
-            if !matches!(timer, Timer::Save | Timer::Answer | Timer::Hold) {
+            let outlives = [Timer::Save, Timer::Answer, Timer::Hold, Timer::ConfigQuery, Timer::Config];
+            if !outlives.contains(&timer) {
                 self.clear(timer);
             }
         }

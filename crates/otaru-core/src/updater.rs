@@ -9,6 +9,7 @@ use otaru_wire::{
 
 use crate::{
     Input, Output, Policy, Record, TaskSummary,
+    config::Configs,
     context::{Context, Cue},
     ledger::{Kind, Standing},
     record::{MAX_EXTRA_BYTES, MAX_NAME_BYTES},
@@ -45,6 +46,7 @@ pub enum Error {
 /// [`Updater::poll_timeout`].
 pub struct Updater {
     cx: Context,
+    configs: Configs,
     /// None before the first `Booted`.
     state: Option<State>,
 }
@@ -52,7 +54,11 @@ pub struct Updater {
 impl Updater {
     /// An updater that goes on where `record` was saved. Nothing happens before [`Input::Booted`].
     pub fn new(options: UpdaterOptions, record: Option<Record>) -> Self {
-        Self { cx: Context::new(options, record.unwrap_or_default()), state: None }
+        Self {
+            cx: Context::new(options, record.unwrap_or_default()),
+            configs: Configs::default(),
+            state: None,
+        }
     }
 
     /// Takes an input. Outputs that follow from it wait in [`Updater::poll`].
@@ -62,6 +68,7 @@ impl Updater {
     pub fn handle(&mut self, now: Instant, input: Input) -> Result<(), Error> {
         self.cx.now = now;
         if let Input::Booted(boot) = input {
+            self.configs = Configs::default();
             self.state = Some(started::start(&mut self.cx, boot));
             return Ok(());
         }
@@ -75,12 +82,21 @@ impl Updater {
                     self.timer(timer);
                 }
             }
-            return Ok(());
-        }
-        if let Some(cue) = self.cue(input)? {
+        } else if let Some(input) = self.configs.take(&mut self.cx, input)
+            && let Some(cue) = self.cue(input)?
+        {
             self.give(cue);
         }
+        self.share_line();
         Ok(())
+    }
+
+    /// The Task first: it may have waited for a Config, which had its turn.
+    fn share_line(&mut self) {
+        if self.cx.frees_line() {
+            self.give(Cue::LineFree);
+        }
+        self.configs.go_on(&mut self.cx);
     }
 
     /// The next thing to do.
@@ -115,6 +131,8 @@ impl Updater {
     fn timer(&mut self, timer: Timer) {
         match timer {
             Timer::Save => return self.cx.save_again(),
+            Timer::ConfigQuery => return self.configs.on_query_timeout(&mut self.cx),
+            Timer::Config => return self.configs.on_timer(&mut self.cx),
             Timer::Answer => {
                 self.cx.ledger.forget();
                 self.cx.give_up_saving();
@@ -127,7 +145,11 @@ impl Updater {
     /// What an input means to a state; none if it is answered already, late or foreign.
     fn cue(&mut self, input: Input) -> Result<Option<Cue>, Error> {
         Ok(match input {
-            Input::Booted(_) | Input::Timer => None,
+            Input::Booted(_) | Input::Timer | Input::AskConfig => None,
+            Input::ConfigTaken(request, _) => {
+                self.fetched(request, "ConfigTaken")?;
+                None
+            }
             Input::Connected => {
                 self.connected();
                 Some(Cue::Connected)
@@ -159,7 +181,10 @@ impl Updater {
                 None
             }
             Input::Head(request, head) => self.fetched(request, "Head")?.then_some(Cue::Head(head)),
-            Input::Body(request, bytes) => self.fetched(request, "Body")?.then_some(Cue::Body(bytes)),
+            Input::Body(request, bytes) => self.fetched(request, "Body")?.then(|| {
+                self.cx.task_has_turn();
+                Cue::Body(bytes)
+            }),
             Input::FetchEnded(request, result) => {
                 let awaited = self.fetched(request, "FetchEnded")?;
                 if awaited {
@@ -252,6 +277,7 @@ impl Updater {
         }
         self.cx.report_owed();
         self.cx.report_versions(self.state.as_ref().and_then(State::in_progress));
+        self.configs.connected(&mut self.cx);
     }
 
     fn message(&mut self, topic: &str, payload: &[u8]) -> Option<Cue> {
@@ -268,18 +294,12 @@ impl Updater {
             // One that nobody waits for was repeated on its way, or came late.
             Ok(Downlink::Block(block)) => Some(Cue::Block(block)),
             Err(ReadError::Block(error)) if self.awaits_block() => Some(Cue::BadBlock(error)),
-            Ok(Downlink::Config { config, .. }) => {
-                ignore(
-                    &mut self.cx,
-                    alloc::format!("this device takes no configuration, so {} was not", config.id),
-                );
+            Ok(Downlink::Config { config, push }) => {
+                self.configs.offered(&mut self.cx, config, push);
                 None
             }
-            Ok(Downlink::NoConfig(_)) => {
-                ignore(
-                    &mut self.cx,
-                    "an answer about a configuration came, which nothing asked for".to_string(),
-                );
+            Ok(Downlink::NoConfig(why)) => {
+                self.configs.none(&mut self.cx, why);
                 None
             }
             Ok(Downlink::Gateway(_) | Downlink::Foreign) => None,

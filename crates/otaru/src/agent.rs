@@ -103,6 +103,19 @@ fn words(event: &AgentEvent) -> Option<String> {
         AgentEvent::Failed { failure, reason } => format!("failed ({failure:?}): {reason}"),
         AgentEvent::Dropped { reason } => format!("dropped: {reason}"),
         AgentEvent::NotSettled { module, reason } => format!("{module} is not what it is to be: {reason}"),
+        AgentEvent::ConfigOffered { id, size } => {
+            format!("configuration {id} offered: {}", output::bytes(*size))
+        }
+        AgentEvent::ConfigRetrying { id, reason, after_ms } => {
+            format!("configuration {id}: {reason}; trying again in {:.1} s", *after_ms as f64 / 1000.0)
+        }
+        AgentEvent::ConfigTaken { id, .. } => format!("configuration {id} taken"),
+        AgentEvent::ConfigFailed { id: Some(id), reason } => {
+            format!("configuration {id} not taken: {reason}")
+        }
+        AgentEvent::ConfigFailed { id: None, reason } => format!("no configuration: {reason}"),
+        AgentEvent::NoConfig { switched_off: true } => "the platform has configurations switched off".into(),
+        AgentEvent::NoConfig { switched_off: false } => "the platform has no configuration".into(),
         AgentEvent::Ignored { reason } => format!("ignored: {reason}"),
     })
 }

@@ -23,7 +23,7 @@ impl Agent {
             Output::Publish(message) => self.link.publish(now, message),
             Output::Prepare { module, sizes, resume } => self.prepare(&module, sizes, resume),
             // Its failure is told already: nothing is fetched without a place for it.
-            Output::Fetch { .. } if !self.installers.is_prepared() => {}
+            Output::Fetch { .. } if matches!(self.inputs.front(), Some(Input::NotPrepared(_))) => {}
             Output::Fetch { request, url, range, etag } => {
                 self.fetcher.fetch(FetchRequest { id: request, url, range, etag });
             }
@@ -55,6 +55,11 @@ impl Agent {
                 if let Err(error) = self.surroundings.markers().forget_fallback(&module) {
                     tracing::warn!(%module, "a reported fallback will be told again: {error}");
                 }
+            }
+            // Without a place for them, Configs are refused before they are fetched.
+            Output::DeliverConfig { request, .. } => {
+                let refused = Err("there is no place for it".to_owned());
+                self.inputs.push_back(Input::ConfigTaken(request, refused));
             }
             Output::Event(event) => self.tell(event, observer),
         }

@@ -150,6 +150,7 @@ fn configured(install: &InstallConfig, storage: &Folder, module: &Module) -> io:
 fn policy(config: &Config, accept_delta: bool) -> Policy {
     let mut policy = config.policy.policy();
     policy.accept_delta = accept_delta;
+    policy.max_config_bytes = 0;
     for (_, install) in config.installs() {
         if let InstallConfig::Command { timeout_s, .. } = install {
             // The program's time includes the wait for an earlier run of it.

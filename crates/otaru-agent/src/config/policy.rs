@@ -106,6 +106,8 @@ policy_config! {
     restart_attempts: u64 => |policy, value| policy.restart_attempts = small(value);
     /// The longest pause before an offer that failed is taken again.
     offer_longest_s: Seconds => |policy, value| policy.offer_longest = value.0;
+    /// How long one fetch of a Config, or the program that takes it, may take.
+    config_timeout_s: Seconds => |policy, value| policy.config_timeout = value.0;
     /// How long a slot may take to answer.
     slot_timeout_s: Seconds => |policy, value| policy.slot_timeout = value.0;
     /// How long a Trial may take until its health check passes.

@@ -69,11 +69,6 @@ impl Installers {
         result
     }
 
-    /// True if bytes may come.
-    pub(crate) fn is_prepared(&self) -> bool {
-        self.prepared.is_ok()
-    }
-
     /// Writes bytes of a file; they are durable after [`Installers::sync`].
     pub(crate) fn store(&mut self, file: usize, offset: u64, bytes: &mut [u8]) -> Result<(), SlotError> {
         let end = offset.saturating_add(bytes.len() as u64);

@@ -87,6 +87,19 @@ impl Context {
         self.timers.clear(Timer::Save);
     }
 
+    /// True if the user took this Config last.
+    pub(crate) fn took_config(&self, fingerprint: &[u8; 32]) -> bool {
+        self.record.config.as_ref() == Some(fingerprint)
+    }
+
+    /// The user took this Config.
+    pub(crate) fn keep_config(&mut self, fingerprint: [u8; 32]) {
+        if !self.took_config(&fingerprint) {
+            self.record.config = Some(fingerprint);
+            self.save();
+        }
+    }
+
     /// How often this offer failed in a row.
     pub(crate) fn failures_of(&self, notice: &Notice) -> u16 {
         let failed = self.record.failed.as_ref();

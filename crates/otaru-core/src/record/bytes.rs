@@ -11,11 +11,12 @@ use crate::hashing::{HashState, Hashing};
 /// What is written.
 const VERSION: u16 = 2;
 
-/// The oldest layout read: without second digests.
+/// The oldest layout read: without a Config and second digests.
 const OLDEST: u16 = 1;
 
 const TASK: u8 = 1;
 const FAILED: u8 = 1 << 1;
+const CONFIG: u8 = 1 << 2;
 
 const DELTA: u8 = 1;
 const EXTRA: u8 = 1 << 1;
@@ -32,7 +33,9 @@ const FAILURES: [Failure; 4] = [Failure::Upgrade, Failure::Download, Failure::Di
 pub(super) fn write(record: &Record) -> Vec<u8> {
     let mut out = Writer(Vec::with_capacity(640));
     out.u16(VERSION);
-    out.u8(flag(TASK, record.task.is_some()) | flag(FAILED, record.failed.is_some()));
+    out.u8(flag(TASK, record.task.is_some())
+        | flag(FAILED, record.failed.is_some())
+        | flag(CONFIG, record.config.is_some()));
     if let Some(failed) = &record.failed {
         out.bytes(&failed.fingerprint);
         out.u16(failed.times);
@@ -43,6 +46,9 @@ pub(super) fn write(record: &Record) -> Vec<u8> {
         out.text8(owed.module.as_str());
         out.u8(1 + FAILURES.iter().position(|failure| *failure == owed.failure).unwrap_or(0) as u8);
         out.text8(&owed.description);
+    }
+    if let Some(config) = &record.config {
+        out.bytes(config);
     }
     if let Some(task) = &record.task {
         write_task(&mut out, task);
@@ -139,8 +145,9 @@ fn read_record(from: &mut Reader<'_>, version: u16) -> Option<Record> {
             description: clip(from.text8()?, MAX_DESCRIPTION_BYTES),
         });
     }
+    let config = if flags & CONFIG == 0 { None } else { Some(from.take(32)?.try_into().ok()?) };
     let task = if flags & TASK == 0 { None } else { Some(read_task(from, version)?) };
-    Some(Record { task, failed, owed })
+    Some(Record { task, failed, owed, config })
 }
 
 fn read_task(from: &mut Reader<'_>, layout: u16) -> Option<Task> {
@@ -267,6 +274,7 @@ mod tests {
                 failure: Failure::Write,
                 description: "full".to_string(),
             }],
+            config: Some([5; 32]),
         }
     }
 

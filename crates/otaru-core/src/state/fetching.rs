@@ -67,7 +67,7 @@ pub(crate) struct Fetching {
 enum Phase {
     /// Until the Record says that nothing of this file is stored: only then may old bytes be overwritten.
     Saving(Next),
-    /// Until what was asked for is here, or cannot be had.
+    /// Until what was asked for is here, or cannot be had; a fetch begins when no Config is being fetched.
     Requested(Via),
     /// Until the pause after a failure is over.
     Pausing(Next),
@@ -203,6 +203,10 @@ impl Fetching {
             Cue::SaveFailed(error) => {
                 self.fail(cx, Failure::Write, format!("the record cannot be saved: {error}"))
             }
+            Cue::LineFree => match self.phase {
+                Phase::Requested(Via::Http { .. }) => self.request(cx, false),
+                _ => State::Fetching(self),
+            },
             Cue::Stopping => self.checkpoint_now(cx),
             Cue::Connected => self.on_connected(cx),
             Cue::NoTask if matches!(self.phase, Phase::AwaitingLink) => {

@@ -13,17 +13,17 @@ use otaru_wire::{
 use crate::{Head, Trouble};
 
 /// What was asked for.
-pub(super) struct Asked<'a> {
-    pub(super) range: ByteRange,
+pub(crate) struct Asked<'a> {
+    pub(crate) range: ByteRange,
     /// The file's size as offered.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// The validator of the file that the stored bytes are from.
-    pub(super) etag: Option<&'a str>,
+    pub(crate) etag: Option<&'a str>,
 }
 
 /// What an answer is worth.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Judgement {
+pub(crate) enum Judgement {
     /// Its body is the bytes from the asked start to here, exclusive.
     Usable { end: u64 },
     /// The link does not work (any more).
@@ -37,7 +37,7 @@ pub(super) enum Judgement {
 }
 
 /// Judges an answer.
-pub(super) fn judge(head: &Head, asked: &Asked<'_>) -> Judgement {
+pub(crate) fn judge(head: &Head, asked: &Asked<'_>) -> Judgement {
     match head.status {
         206 => part(head, asked),
         200 => whole(head, asked),

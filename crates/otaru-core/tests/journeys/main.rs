@@ -5,9 +5,11 @@
 mod by_hand;
 mod chaos;
 mod clean;
+mod config;
 mod cuts;
 mod decisions;
 mod faults;
+mod line;
 mod over_mqtt;
 mod queue;
 mod slots;

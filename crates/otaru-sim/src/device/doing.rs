@@ -43,6 +43,9 @@ impl Device {
             Output::ForgetFallback(module) => {
                 let _ = self.change_marker(outside, &module, |marker| marker.fell_back = false);
             }
+            Output::DeliverConfig { request, .. } => {
+                self.answer(outside, Input::ConfigTaken(request, Ok(())));
+            }
             Output::Event(event) => self.watch.event(&event, outside.server.causes),
         }
         Flow::On

@@ -183,5 +183,5 @@ fn a_module_without_an_installer_and_a_difference_that_none_takes_are_refused() 
     assert_eq!(refused, Err(SlotError::NoSlot(motor)));
     let refused = rig.slots.prepare(&Module::default(), Ok(Slot::B), vec![1], false, true);
     assert!(matches!(refused, Err(SlotError::Refused(_))), "{refused:?}");
-    assert!(!rig.slots.accept_delta() && !rig.slots.is_prepared());
+    assert!(!rig.slots.accept_delta() && rig.slots.store(0, 0, &mut [1]).is_err());
 }

@@ -32,7 +32,6 @@ impl Fetching {
         let end = self.taken.saturating_add(longest).min(self.wanted.size);
         let range = ByteRange { start: self.taken, end };
         cx.fetch(url, range, self.if_range());
-        cx.start_timer(Timer::Stall, cx.policy().stall_timeout);
         self.phase = Phase::Requested(Via::Http { range, end: None });
         State::Fetching(self)
     }

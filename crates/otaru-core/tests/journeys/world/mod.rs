@@ -7,7 +7,7 @@ pub(crate) mod server;
 
 use std::collections::VecDeque;
 
-use otaru_core::{Event, HealthVerdict, Input, Output, Policy, Updater, UpdaterOptions};
+use otaru_core::{ConfigSummary, Event, HealthVerdict, Input, Output, Policy, Updater, UpdaterOptions};
 use otaru_wire::{ByteRange, Instant, Module, Version, dialect::aliyun};
 
 use blocks::Asked;
@@ -32,6 +32,10 @@ pub(crate) struct World {
     pub(crate) health_silent: bool,
     /// Bytes the slots took.
     pub(crate) stored: u64,
+    /// Configs that the user was given, with their bytes.
+    pub(crate) delivered: Vec<(ConfigSummary, Vec<u8>)>,
+    /// What the user says to a Config; none: nothing at all.
+    pub(crate) config_answer: Option<Result<(), String>>,
     /// No session to the platform.
     pub(crate) offline: bool,
     /// Bytes of one body input.
@@ -75,6 +79,8 @@ impl World {
             health: VecDeque::new(),
             health_silent: false,
             stored: 0,
+            delivered: Vec::new(),
+            config_answer: Some(Ok(())),
             offline: false,
             chunk: 300,
             slot_lags: false,
@@ -105,6 +111,19 @@ impl World {
         self.offer(package);
         let push = self.platform.push(package);
         self.inbox.push_back(push);
+    }
+
+    /// Puts a Config of these bytes on the server and makes it the one that the platform has.
+    pub(crate) fn configure(&mut self, id: &str, bytes: &[u8]) {
+        self.server.put(format!("config/{id}"), bytes.to_vec());
+        self.platform.config = Some((id.into(), bytes.to_vec()));
+    }
+
+    /// The same, and tells the device at once.
+    pub(crate) fn push_config(&mut self, id: &str, bytes: &[u8]) {
+        self.configure(id, bytes);
+        let push = self.platform.push_config();
+        self.inbox.extend(push);
     }
 
     pub(crate) fn give(&mut self, input: Input) {
@@ -234,15 +253,22 @@ impl World {
                 self.inbox.push_back(Input::Settled(Ok(())));
             }
             Output::ForgetFallback(_) => self.disk.forget_fallback(),
+            Output::DeliverConfig { request, config, bytes } => {
+                self.delivered.push((config, bytes));
+                self.inbox
+                    .extend(self.config_answer.clone().map(|answer| Input::ConfigTaken(request, answer)));
+            }
             Output::Event(event) => self.on_event(event),
         }
     }
 
     fn fetch(&mut self, request: otaru_core::RequestId, url: String, range: ByteRange, etag: Option<String>) {
         assert!(self.answer.as_ref().is_none_or(|answer| answer.pieces.is_empty()), "one fetch at a time");
-        let file: usize = url.split(['/', '?']).nth(5).unwrap().parse().unwrap();
-        if let Some(covered) = self.covered.get(file) {
-            assert!(range.start >= *covered, "byte {} of file {file} was saved already", range.start);
+        if !url.contains("/config/") {
+            let file: usize = url.split(['/', '?']).nth(5).unwrap().parse().unwrap();
+            if let Some(covered) = self.covered.get(file) {
+                assert!(range.start >= *covered, "byte {} of file {file} was saved already", range.start);
+            }
         }
         self.answer =
             Some(self.server.answer(request, Request { url, range, etag, at: self.now }, self.chunk));
@@ -301,6 +327,17 @@ impl World {
 
     pub(crate) fn handle(&mut self, input: Input) -> Result<(), otaru_core::Error> {
         self.updater.handle(Instant(self.now), input)
+    }
+
+    /// The Configs that the user was given, in order, each with as many bytes as it was told to have.
+    pub(crate) fn delivered_ids(&self) -> Vec<&str> {
+        let mut ids = Vec::new();
+        for (config, bytes) in &self.delivered {
+            assert_eq!((config.size, &config.get_type[..]), (bytes.len() as u64, "file"));
+            assert_eq!(config.digest, platform::digest(config.digest.method(), bytes));
+            ids.push(config.id.as_str());
+        }
+        ids
     }
 
     pub(crate) fn count(&self, like: impl Fn(&Event) -> bool) -> usize {

@@ -2,7 +2,8 @@
 
 use otaru_core::Input;
 use otaru_wire::{
-    DeviceId, Digest, DigestMethod, File, Hasher, Module, Notice, Report, Source, Step, Version,
+    Config, DeviceId, Digest, DigestMethod, File, Hasher, MessageId, Module, NoConfig, Notice, Report,
+    Source, Step, Version,
     dialect::{PlatformHalf, aliyun},
     mqtt::Message,
 };
@@ -51,6 +52,12 @@ pub(crate) struct Platform {
     pub(crate) blocks: Blocks,
     /// Queries are not answered.
     pub(crate) mute: bool,
+    /// The Config it has: id and bytes.
+    pub(crate) config: Option<(String, Vec<u8>)>,
+    /// The Config is pushed, and the push is not answered yet: it is pushed again at each connect.
+    pub(crate) config_open: bool,
+    /// Numbers the pushes of Configs.
+    pub(crate) pushes: u64,
 }
 
 pub(crate) fn device() -> DeviceId {
@@ -99,6 +106,32 @@ impl Platform {
         input(aliyun::Platform.write_notice(&device(), 1_700_000_000_000, notice).unwrap())
     }
 
+    /// The Config with a fresh link, if there is one.
+    fn fresh_config(&mut self) -> Option<Config> {
+        let (id, bytes) = self.config.clone()?;
+        self.links += 1;
+        let url = format!("http://files/config/{id}?t={}", self.links);
+        let digest = digest(DigestMethod::Sha256, &bytes);
+        Some(Config { id, size: bytes.len() as u64, digest, url, get_type: "file".into() })
+    }
+
+    /// The push of the Config.
+    pub(crate) fn push_config(&mut self) -> Option<Input> {
+        let config = self.fresh_config()?;
+        self.config_open = true;
+        self.pushes += 1;
+        Some(input(aliyun::Platform.write_config(&device(), self.pushes, &config).unwrap().unwrap()))
+    }
+
+    /// Which pushes of Configs were answered, and how.
+    pub(crate) fn config_answers(&self) -> Vec<(u64, u16)> {
+        let answer = |report: &Report| match report {
+            Report::ConfigTaken { push: MessageId::Text(push), code } => Some((push.parse().unwrap(), *code)),
+            _ => None,
+        };
+        self.heard.iter().filter_map(answer).collect()
+    }
+
     /// Hears a device's message and gives the answers to it.
     pub(crate) fn hear(&mut self, message: &Message, now: u64) -> Vec<Input> {
         let uplink = aliyun::Platform.read_report(&message.topic, &message.payload).unwrap();
@@ -109,7 +142,9 @@ impl Platform {
                 self.open.retain(|task| task.module != module.as_str() || task.version != version.as_str());
                 let open: Vec<_> =
                     self.open.iter().filter(|task| task.module == module.as_str()).cloned().collect();
-                open.iter().map(|package| self.push(package)).collect()
+                let again = self.config_open && module.is_default();
+                let config = again.then(|| self.push_config()).flatten();
+                open.iter().map(|package| self.push(package)).chain(config).collect()
             }
             Report::Progress { module, step: Step::Failed(_), .. } => {
                 if self.retries > 0 {
@@ -136,7 +171,18 @@ impl Platform {
                 let file = &package.files[request.file as usize - 1];
                 self.blocks.answer(&uplink.id, request.clone(), file, now)
             }
-            Report::ConfigQuery | Report::ConfigTaken { .. } | Report::Gateway(_) => Vec::new(),
+            Report::ConfigQuery if self.mute => Vec::new(),
+            Report::ConfigQuery => {
+                let config = self.fresh_config();
+                let answer = config.as_ref().ok_or(NoConfig::Absent);
+                let answer = aliyun::Platform.write_config_answer(&device(), &uplink.id, answer).unwrap();
+                vec![input(answer.unwrap())]
+            }
+            Report::ConfigTaken { .. } => {
+                self.config_open = false;
+                Vec::new()
+            }
+            Report::Gateway(_) => Vec::new(),
         }
     }
 
