@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a {what} id: a whole number from 1 is")]
 pub struct NotAnId {
-    /// `package`, `campaign` or `task`.
+    /// `package`, `campaign`, `task` or `config`.
     pub what: &'static str,
     /// The text, at most its first 32 characters.
     pub text: String,
@@ -51,4 +51,8 @@ number_id! {
 number_id! {
     /// A task. Given by the store, from 1, never given twice: an old download link never fits a new task.
     TaskId, "task"
+}
+number_id! {
+    /// One version of a product's configuration. Given by the store, from 1, never given twice.
+    ConfigId, "config"
 }

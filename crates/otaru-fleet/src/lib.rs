@@ -1,7 +1,7 @@
 //! The platform decides: campaigns, tasks and their states. Values in, values out; no async, no database, no clock.
 //!
 //! [`plan()`] says which devices get a [`Task`], the methods of [`Task`] say what an event does to one, and
-//! [`Task::hold`] says what it waits for. Whoever calls passes the time, keeps the values and applies each
+//! [`Task::hold`] says what it waits for. [`DeviceConfig`] is the same for remote configuration. Whoever calls passes the time, keeps the values and applies each
 //! [`Next`] by compare-and-set on [`Task::revision`], so that two reports at once cannot undo one another.
 //!
 //! ```
@@ -32,6 +32,7 @@
 //! ```
 
 mod campaign;
+mod config;
 mod decide;
 mod hold;
 mod ids;
@@ -43,9 +44,10 @@ mod task;
 mod time;
 
 pub use campaign::{Campaign, CampaignError, CampaignState, NewCampaign, Scope, Targets};
+pub use config::{Config, ConfigHold, ConfigState, DeviceConfig, KEPT_CONFIGS, UnknownConfigState};
 pub use decide::{Keep, Next, Reason, Transition};
 pub use hold::Hold;
-pub use ids::{CampaignId, NotAnId, PackageId, TaskId};
+pub use ids::{CampaignId, ConfigId, NotAnId, PackageId, TaskId};
 pub use package::{
     MAX_EXTRA_BYTES, MAX_MQTT_FILE_BYTES, NewPackage, Over, Package, PackageError, PackageFile, UnknownOver,
 };

@@ -85,7 +85,7 @@ async fn link(platform: &Running, data: &Path) -> String {
         device: DeviceName::new("pump-01").unwrap(),
     };
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
-    links.write(&Grant { device, task: TaskId(1), file: 0 }, now)
+    links.write(&Grant::file(device, TaskId(1), 0), now)
 }
 
 fn measure(server: &str, url: &str, processes: &[u32]) {

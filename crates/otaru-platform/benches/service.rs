@@ -165,10 +165,8 @@ async fn campaign(service: &Service, folder: &std::path::Path) -> Outcome<otaru_
 
 async fn grants(service: &Service, campaign: otaru_fleet::CampaignId) -> Outcome<()> {
     let tasks = service.tasks(campaign, None, Page::first(1000)).await?;
-    let grants: Vec<_> = tasks
-        .into_iter()
-        .map(|view| Grant { device: view.task.device, task: view.task.id, file: 0 })
-        .collect();
+    let grants: Vec<_> =
+        tasks.into_iter().map(|view| Grant::file(view.task.device, view.task.id, 0)).collect();
     for what in ["first ranges served", "further ranges served"] {
         let begun = Instant::now();
         for grant in &grants {

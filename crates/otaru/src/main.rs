@@ -52,6 +52,7 @@ fn run(command: cli::platform::Command) -> anyhow::Result<u8> {
         Command::Package(args) => operator::package(args),
         Command::Campaign(args) => operator::campaign(args),
         Command::Task(args) => operator::task(args),
+        Command::Config(args) => operator::config(args),
     }
 }
 

@@ -65,6 +65,38 @@ fn registration_is_off_until_it_is_switched_on_and_brings_the_secret_of_the_firm
 }
 
 #[test]
+fn a_configuration_is_set_pushed_followed_and_switched_off() {
+    let (_dir, platform, file) = with_pump();
+    let set = platform.answer(&["config", "set", "pump", &file]);
+    assert_eq!((&set["id"], &set["size"]), (&json!(1), &json!(9)));
+    let pushed = platform.answer(&["config", "push", "pump", "--devices", "p1,p9"]);
+    assert_eq!((&pushed["devices"], &pushed["unknown"]), (&json!(1), &json!(["p9"])));
+    let devices = platform.answers(&["config", "devices", "pump"]);
+    assert_eq!((&devices[0]["device"], &devices[0]["state"]), (&json!("p1"), &json!("waiting")));
+    assert!(devices[0]["waiting_for"].as_str().is_some_and(|hold| hold.contains("offline")));
+    let listed = platform.answer(&["config", "list", "pump"]);
+    assert_eq!((&listed["on"], &listed["versions"][0]["sha256"]), (&json!(true), &set["sha256"]));
+    assert_eq!(platform.answer(&["config", "off", "pump"])["on"], false);
+    assert_eq!(platform.run(&["config", "push", "pump"]).status.code(), Some(73), "it is off");
+    assert_eq!(platform.run(&["config", "list", "nothing"]).status.code(), Some(66));
+}
+
+#[test]
+fn a_package_goes_over_mqtt_if_it_is_told_to_and_its_files_are_small_enough() {
+    let (dir, platform, firmware) = with_pump();
+    let large = dir.path().join("large.bin");
+    fs::write(&large, vec![1; (16 << 20) + 1]).unwrap();
+    let order = ["package", "create", "--product", "pump", "--version", "2.0.0", "--over", "mqtt"];
+    let package = |file: &str| platform.run(&[&order[..], &[file]].concat());
+    let refused = package(large.to_str().unwrap());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("16777216"), "{refused:?}");
+    let made = package(&firmware);
+    assert_eq!(made.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&made.stderr).contains("v3 generation"), "its maker is warned");
+    assert_eq!(platform.answers(&["package", "list"])[0]["over"], "mqtt");
+}
+
+#[test]
 fn the_token_is_shown_at_the_first_start_only_and_goes_on_working() {
     let dir = tempfile::tempdir().unwrap();
     let first = Platform::start(dir.path());

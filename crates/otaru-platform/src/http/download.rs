@@ -88,8 +88,7 @@ impl Downloads {
         };
         tracing::debug!(
             device = %grant.device,
-            task = %grant.task,
-            file = grant.file,
+            what = ?grant.what,
             start = wanted.map(|range| range.start),
             "a device fetches a file"
         );
@@ -150,7 +149,7 @@ impl Refusal {
                 StatusCode::NOT_FOUND
             }
             Refusal::Link(LinkError::Forged | LinkError::Expired) => StatusCode::FORBIDDEN,
-            Refusal::Grant(GrantError::Closed(_)) => StatusCode::GONE,
+            Refusal::Grant(GrantError::Closed(_) | GrantError::Withdrawn) => StatusCode::GONE,
             Refusal::Grant(GrantError::Store(_)) | Refusal::File(_) | Refusal::Damaged { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

@@ -12,7 +12,7 @@ use otaru_wire::dialect::aliyun::registration::HTTP_PATH;
 use tokio::task::AbortHandle;
 
 use super::{
-    api::{self, Api, campaigns, files, packages, products},
+    api::{self, Api, campaigns, configs, files, packages, products},
     download::{Downloads, Grants, download},
     health::{self, Health},
     register::register,
@@ -50,7 +50,7 @@ pub(crate) fn router(parts: Parts) -> Router {
 }
 
 pub(super) fn for_devices(downloads: Downloads) -> Router {
-    Router::new().route("/f/{*link}", get(download)).with_state(downloads)
+    Router::new().route("/f/{*link}", get(download)).route("/c/{*link}", get(download)).with_state(downloads)
 }
 
 fn for_registration(service: Service) -> Router {
@@ -62,6 +62,12 @@ fn for_operators(api: Api) -> Router {
         .route("/products", post(products::create).get(products::list))
         .route("/products/{product_key}/registration", put(products::set_registration))
         .route("/products/{product_key}/devices", post(products::create_device).get(products::devices))
+        .route(
+            "/products/{product_key}/config",
+            put(configs::set).get(configs::show).delete(configs::switch_off),
+        )
+        .route("/products/{product_key}/config/push", post(configs::push))
+        .route("/products/{product_key}/config/devices", get(configs::devices))
         .route("/files", put(files::put))
         .route("/packages", post(packages::create).get(packages::list))
         .route("/campaigns", post(campaigns::create).get(campaigns::list))

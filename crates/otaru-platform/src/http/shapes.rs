@@ -3,8 +3,11 @@
 //! A request with a field that is not here is refused, since a misspelt option must not be passed over. Answers may
 //! gain fields.
 
+mod configs;
+
 use std::collections::BTreeMap;
 
+pub use configs::*;
 pub use otaru_fleet::{CampaignId, CampaignState, Dialect, Over, PackageId, Registrants, TaskId, TaskState};
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 use serde::{Deserialize, Serialize};

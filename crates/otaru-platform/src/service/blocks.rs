@@ -74,7 +74,7 @@ impl Service {
     async fn block(&self, device: &DeviceId, request: &BlockRequest) -> Result<Block, Refusal> {
         let &BlockRequest { stream, file: number, offset, len, ref token } = request;
         let package = self.granted_package(device, TaskId(stream)).await.map_err(|error| match error {
-            GrantError::NotFound => Refusal::NoSuchStream(stream),
+            GrantError::NotFound | GrantError::Withdrawn => Refusal::NoSuchStream(stream),
             GrantError::Closed(state) => Refusal::Closed(state),
             GrantError::Store(error) => Refusal::Store(error),
         })?;

@@ -31,6 +31,7 @@ impl Service {
     pub async fn cancel_campaign(&self, id: CampaignId) -> Result<u64, ServiceError> {
         let canceled = self.store().cancel_campaign(id, self.now()).await?;
         self.inner.grants.close_all();
+        self.release_held_configs();
         metrics::counter!(super::meters::TASKS_ENDED, "state" => TaskState::Canceled.as_str())
             .increment(canceled);
         info!(campaign = id.0, canceled, "campaign {id} was canceled: {canceled} tasks ended");

@@ -67,6 +67,9 @@ pub enum GrantError {
     /// The task is at its end, or waits for a person.
     #[error("the task is {0}: its files are no longer given out")]
     Closed(TaskState),
+    /// The configuration is switched off, or so many newer versions were set that this one is not kept.
+    #[error("this configuration is no longer given out")]
+    Withdrawn,
     /// The store cannot tell.
     #[error(transparent)]
     Store(StoreError),

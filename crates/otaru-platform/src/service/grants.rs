@@ -15,7 +15,7 @@ use otaru_wire::DeviceId;
 use super::{GrantError, ServedFile, Service, known::Cache};
 use crate::{
     files::FileId,
-    links::Grant,
+    links::{Grant, Granted},
     store::{StoreError, What},
 };
 
@@ -59,10 +59,14 @@ impl Service {
     /// What a genuine link leads to now. The caller has checked the link's signature and expiry.
     ///
     /// # Errors
-    /// [`GrantError`] if the task is another device's or at its end, or has no such file.
+    /// [`GrantError`] if the task is another device's or at its end, or has no such file; if the Config is not given out.
     pub async fn grant_file(&self, grant: &Grant) -> Result<ServedFile, GrantError> {
-        let package = self.granted_package(&grant.device, grant.task).await?;
-        let file = package.spec.files.get(usize::from(grant.file)).ok_or(GrantError::NotFound)?;
+        let (task, file) = match grant.what {
+            Granted::File { task, file } => (task, file),
+            Granted::Config(config) => return self.grant_config(&grant.device, config).await,
+        };
+        let package = self.granted_package(&grant.device, task).await?;
+        let file = package.spec.files.get(usize::from(file)).ok_or(GrantError::NotFound)?;
         Ok(ServedFile {
             id: FileId(file.sha256),
             size: file.size,
@@ -81,6 +85,8 @@ impl Service {
         if open.device != *device {
             return Err(GrantError::NotFound);
         }
+        // From here on the device's progress is that of its task.
+        self.inner.configs.over(device);
         self.package_of(open.package).await.map_err(not_found)
     }
 

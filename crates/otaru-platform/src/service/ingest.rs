@@ -32,8 +32,8 @@ impl Ingest for Service {
 
     async fn connected(&self, device: &DeviceId) {
         self.inner.seen.note(device, self.now());
-        if let Err(error) = self.tell_open_tasks(device).await {
-            error!(%device, %error, "failed to tell {device} of its tasks, it will be tried again: {error}");
+        if let Err(error) = self.tell_all(device).await {
+            error!(%device, %error, "failed to tell {device} what waits for it, it will be tried again: {error}");
             self.inner.untold.note(device, self.now());
         }
     }

@@ -20,6 +20,8 @@ pub const REPORTS_LOST: &str = "otaru_reports_lost_total";
 pub const REPORTS_QUEUED: &str = "otaru_reports_queued";
 /// Notices handed to devices.
 pub const NOTICES: &str = "otaru_notices_total";
+/// Configurations pushed to devices.
+pub const CONFIGS_PUSHED: &str = "otaru_configs_pushed_total";
 /// Bytes of files handed to devices in blocks over MQTT.
 pub const BLOCK_BYTES: &str = "otaru_block_bytes_total";
 /// Tasks that came to an end, by `state`.
@@ -38,6 +40,7 @@ pub fn describe() {
     describe_counter!(REPORTS_LOST, Unit::Count, "Reports given up because the store did not work.");
     describe_gauge!(REPORTS_QUEUED, Unit::Count, "Reports that wait to be processed.");
     describe_counter!(NOTICES, Unit::Count, "Notices handed to devices.");
+    describe_counter!(CONFIGS_PUSHED, Unit::Count, "Configurations pushed to devices.");
     describe_counter!(BLOCK_BYTES, Unit::Bytes, "Bytes of files handed to devices in blocks over MQTT.");
     describe_counter!(TASKS_ENDED, Unit::Count, "Tasks that came to an end.");
     describe_histogram!(STORE_GROUP, Unit::Count, "Writes that shared one flush of the disk.");

@@ -6,16 +6,19 @@
 //!
 //! | file | what happens there |
 //! | --- | --- |
-//! | `operator.rs`, `campaigns.rs`, `tokens.rs` | an operator asks |
+//! | `operator.rs`, `campaigns.rs`, `configs.rs`, `tokens.rs` | an operator asks |
 //! | `ingest.rs`, `lanes.rs`, `reports.rs` | a device connects or speaks |
 //! | `registration.rs` | a device registers itself |
 //! | `notices.rs` | a device is told of its Task |
 //! | `stock.rs` | an operator is warned of what stock SDKs cannot take |
 //! | `grants.rs`, `blocks.rs` | a device follows a link, or asks for a block |
+//! | `config_reports.rs` | a device is told of its configuration, asks for it or answers |
 //! | `passing.rs` | time passes |
 
 mod blocks;
 mod campaigns;
+mod config_reports;
+mod configs;
 mod dialects;
 mod error;
 mod grants;
@@ -44,7 +47,7 @@ use tokio::sync::watch;
 pub use error::{GrantError, ServiceError};
 pub use registration::RegistrationError;
 pub use views::{
-    CampaignStarted, CampaignView, DeviceView, PackageOrder, ProductOrder, ServedFile, TaskView,
+    CampaignStarted, CampaignView, ConfigView, DeviceView, PackageOrder, ProductOrder, ServedFile, TaskView,
 };
 
 use crate::{
@@ -53,6 +56,7 @@ use crate::{
     links::Links,
     store::Store,
 };
+use config_reports::ConfigTraffic;
 use grants::Grants;
 use known::{Cache, KnownDevices, KnownPackages};
 use lanes::Lanes;
@@ -156,6 +160,8 @@ struct Inner {
     packages: KnownPackages,
     /// Tasks whose files were fetched lately.
     grants: Grants,
+    /// Devices that fetch a configuration, or have to wait for one.
+    configs: ConfigTraffic,
     /// Reports that wait.
     lanes: Lanes,
     /// When devices were seen, not written down yet.
@@ -182,6 +188,7 @@ impl Service {
             devices: KnownDevices::new(options.cached_devices),
             packages: KnownPackages::new(),
             grants: Grants::new(options.cached_devices),
+            configs: ConfigTraffic::new(options.cached_devices),
             lanes: Lanes::new(options.queued_reports, options.queued_reports_per_device),
             seen: Noted::default(),
             untold: Noted::default(),

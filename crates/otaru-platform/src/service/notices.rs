@@ -4,8 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use otaru_fleet::{CampaignId, Package, PackageId, Task, TaskId, TaskState, Transition};
-use otaru_wire::{DeviceId, GatewayRefusal, GatewayReport, MessageId, NoConfig, Notice, mqtt::Message};
-use tokio::time::{MissedTickBehavior, interval};
+use otaru_wire::{DeviceId, GatewayRefusal, GatewayReport, MessageId, Notice, mqtt::Message};
+use tokio::{
+    sync::watch,
+    time::{Interval, MissedTickBehavior, interval},
+};
 use tracing::{debug, error};
 
 use super::{Service, meters};
@@ -17,7 +20,7 @@ use crate::{
 
 /// Tasks read at a time while a campaign starts.
 const CHUNK: u32 = 500;
-/// A starting campaign's notices go out this many times a second.
+/// Notices and pushes to many devices go out this many times a second.
 const BURSTS_PER_SECOND: u32 = 10;
 
 /// A device's question, as far as its answer depends on it.
@@ -38,7 +41,7 @@ impl Service {
         let now_ms = self.now().0;
         let link = |file: usize| {
             let file = u16::try_from(file).unwrap_or(u16::MAX);
-            self.inner.parts.links.write(&Grant { device: task.device.clone(), task: task.id, file }, now_ms)
+            self.inner.parts.links.write(&Grant::file(task.device.clone(), task.id, file), now_ms)
         };
         Ok(package.spec.notice(task.id, link))
     }
@@ -65,6 +68,12 @@ impl Service {
                 Ok(())
             }
         }
+    }
+
+    /// Tells a device of everything that waits for it.
+    pub(super) async fn tell_all(&self, device: &DeviceId) -> Result<(), StoreError> {
+        self.tell_open_tasks(device).await?;
+        self.tell_config(device).await
     }
 
     /// Tells a device of all its open tasks.
@@ -118,18 +127,6 @@ impl Service {
         Ok(())
     }
 
-    /// Tells a device that asked for a configuration that there is none.
-    pub(super) async fn answer_no_config(&self, device: &DeviceId, id: &MessageId) -> Result<(), StoreError> {
-        match self.half_of(device).await?.write_config_answer(device, id, Err(NoConfig::Absent)) {
-            Ok(Some(message)) => {
-                self.inner.parts.outbox.deliver(device, message);
-            }
-            Ok(None) => {}
-            Err(error) => error!(%device, %error, "{device} cannot be answered: {error}"),
-        }
-        Ok(())
-    }
-
     async fn deliver(&self, task: &Task, message: Message) -> Result<(), StoreError> {
         let device = &task.device;
         match self.inner.parts.outbox.deliver(device, message) {
@@ -152,8 +149,7 @@ impl Service {
     /// Tells the connected devices of a campaign that has just begun, at a bounded rate. Devices that connect
     /// meanwhile are told as they connect.
     pub(super) fn announce(&self, campaign: CampaignId) {
-        self.inner.announcing.send_modify(|announcing| *announcing += 1);
-        let announcing = Announcing(self.clone());
+        let announcing = Announcing::begin(self);
         tokio::spawn(async move { announcing.0.announce_campaign(campaign).await });
     }
 
@@ -168,10 +164,7 @@ impl Service {
     }
 
     async fn announce_all(&self, campaign: CampaignId) -> Result<(), StoreError> {
-        let burst = (self.inner.parts.options.notices_per_second / BURSTS_PER_SECOND).max(1) as usize;
-        let mut stopping = self.inner.stopping.subscribe();
-        let mut ticks = interval(Duration::from_secs(1) / BURSTS_PER_SECOND);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pace = Pace::new(self);
         let mut after: Option<TaskId> = None;
         loop {
             let page = Page { after, limit: CHUNK };
@@ -182,10 +175,9 @@ impl Service {
                 .into_iter()
                 .filter(|known| self.inner.parts.outbox.is_connected(&known.task.device))
                 .collect();
-            for burst in connected.chunks(burst) {
-                tokio::select! {
-                    _ = ticks.tick() => {}
-                    _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
+            for burst in connected.chunks(pace.burst) {
+                if !pace.turn().await {
+                    return Ok(());
                 }
                 // Together, so that they share one flush of the disk.
                 for told in join_all(burst.iter().map(|known| self.tell(&known.task))).await {
@@ -196,8 +188,40 @@ impl Service {
     }
 }
 
-/// Counts a campaign as being announced until it is dropped, whatever ends it.
-struct Announcing(Service);
+/// The bounded rate at which many devices are told.
+pub(super) struct Pace {
+    /// How many are told in one turn.
+    pub(super) burst: usize,
+    ticks: Interval,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Pace {
+    pub(super) fn new(service: &Service) -> Self {
+        let mut ticks = interval(Duration::from_secs(1) / BURSTS_PER_SECOND);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let burst = (service.inner.parts.options.notices_per_second / BURSTS_PER_SECOND).max(1) as usize;
+        Self { burst, ticks, stopping: service.inner.stopping.subscribe() }
+    }
+
+    /// Waits for the next turn; false if the service is to come to its end.
+    pub(super) async fn turn(&mut self) -> bool {
+        tokio::select! {
+            _ = self.ticks.tick() => true,
+            _ = self.stopping.wait_for(|stopping| *stopping) => false,
+        }
+    }
+}
+
+/// Counts something as being announced until it is dropped, whatever ends it.
+pub(super) struct Announcing(Service);
+
+impl Announcing {
+    pub(super) fn begin(service: &Service) -> Self {
+        service.inner.announcing.send_modify(|announcing| *announcing += 1);
+        Self(service.clone())
+    }
+}
 
 impl Drop for Announcing {
     fn drop(&mut self) {

@@ -146,7 +146,7 @@ impl Service {
         Ok(self.store().add_package(draft.spec, draft.created_at).await?)
     }
 
-    async fn uploaded(&self, id: FileId) -> Result<Stored, ServiceError> {
+    pub(super) async fn uploaded(&self, id: FileId) -> Result<Stored, ServiceError> {
         let stored = match self.store().file(id).await {
             Err(StoreError::NotFound { what: What::File }) => return Err(ServiceError::NoSuchFile(id)),
             other => other?,

@@ -181,8 +181,8 @@ impl Service {
     async fn tell_untold(&self) {
         while self.noted(&self.inner.untold, self.inner.parts.options.try_again_after).await {
             for (device, since) in self.inner.untold.take() {
-                if let Err(error) = self.tell_open_tasks(&device).await {
-                    error!(%device, %error, "failed to tell {device} of its tasks, will try again: {error}");
+                if let Err(error) = self.tell_all(&device).await {
+                    error!(%device, %error, "failed to tell {device} what waits for it, will try again: {error}");
                     self.inner.untold.note(&device, since);
                 }
             }

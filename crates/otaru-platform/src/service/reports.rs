@@ -81,11 +81,8 @@ impl Service {
             }
             Report::Query { module, .. } => self.asked(question, module).await,
             Report::Block(request) => self.answer_block(device, id, request).await,
-            Report::ConfigQuery => self.answer_no_config(device, id).await,
-            Report::ConfigTaken { code, .. } => {
-                debug!(%device, code, "{device} answers a configuration that was never sent");
-                Ok(())
-            }
+            Report::ConfigQuery => self.answer_config(device, id).await,
+            Report::ConfigTaken { push, code } => self.config_answered(device, push, *code).await,
             Report::Gateway(report) => self.refuse_gateway(device, id, report).await,
         }
     }
@@ -126,6 +123,10 @@ impl Service {
         step: Step,
         description: &str,
     ) -> Result<(), StoreError> {
+        if self.is_progress_of_config(device, step).await? {
+            debug!(%device, ?step, "{device} reported progress of its configuration");
+            return Ok(());
+        }
         for _ in 0..DECISIONS {
             let Some(task) = self.open_task(device, module).await? else {
                 debug!(%device, ?step, "{device} reported progress of module {module}, which has no open task");
@@ -169,6 +170,7 @@ impl Service {
             return;
         }
         self.inner.grants.close(task.id);
+        self.release_held_config(&task.device);
         metrics::counter!(meters::TASKS_ENDED, "state" => task.state.as_str()).increment(1);
         let (device, version) = (&task.device, &task.version);
         match &task.reason {

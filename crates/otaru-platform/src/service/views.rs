@@ -1,6 +1,8 @@
 //! What the service takes from operators and gives to them.
 
-use otaru_fleet::{Campaign, Device, Dialect, Hold, Over, RegistrationRule, Secret, Task};
+use otaru_fleet::{
+    Campaign, ConfigHold, Device, DeviceConfig, Dialect, Hold, Over, RegistrationRule, Secret, Task,
+};
 use otaru_wire::{Digest, DigestMethod, Module, ProductKey, Version};
 
 use crate::{
@@ -87,6 +89,15 @@ pub struct TaskView {
     pub connected: bool,
     /// The one thing that it waits for; none at its end.
     pub hold: Option<Hold>,
+}
+
+/// What became of the configuration on a device, as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigView {
+    /// What became of it.
+    pub config: DeviceConfig,
+    /// The one thing that its push waits for; none if it does not wait.
+    pub hold: Option<ConfigHold>,
 }
 
 /// What a good link leads to.

@@ -6,8 +6,8 @@
 use std::{future::Future, pin::Pin};
 
 use otaru_fleet::{
-    Campaign, CampaignId, Device, Dialect, NewCampaign, NewPackage, Next, Package, PackageId, Product,
-    RegistrationRule, Secret, SkipReason, Task, TaskId, TaskState, Timestamp,
+    Campaign, CampaignId, Config, ConfigState, Device, DeviceConfig, Dialect, NewCampaign, NewPackage, Next,
+    Package, PackageId, Product, RegistrationRule, Secret, SkipReason, Task, TaskId, TaskState, Timestamp,
 };
 use otaru_wire::{DeviceId, DeviceName, Module, ProductKey, Version};
 
@@ -205,6 +205,65 @@ pub trait Tasks: Send + Sync {
     ) -> Answer<'_, Applied>;
 }
 
+/// The configuration of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductConfig {
+    /// False once an operator has switched it off; setting a version switches it on.
+    pub on: bool,
+    /// At most [`KEPT_CONFIGS`](otaru_fleet::KEPT_CONFIGS) versions, the newest first: devices get that one.
+    pub versions: Vec<Config>,
+}
+
+impl ProductConfig {
+    /// What devices get now; none if there is none or it is switched off.
+    pub fn current(&self) -> Option<&Config> {
+        self.versions.first().filter(|_| self.on)
+    }
+}
+
+/// What became of an order to push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigOrdered {
+    /// The version that is pushed.
+    pub config: Config,
+    /// To how many devices.
+    pub devices: u64,
+    /// The devices of the list that there are not, in the list's order.
+    pub unknown: Vec<DeviceName>,
+}
+
+/// Remote configuration.
+pub trait Configs: Send + Sync {
+    /// Makes a noted file the newest version of a product's configuration and switches it on. Of the versions, the last
+    /// [`KEPT_CONFIGS`](otaru_fleet::KEPT_CONFIGS) are kept.
+    fn add_config(&self, product: &ProductKey, file: FileId, now: Timestamp) -> Answer<'_, Config>;
+    /// Switches a product's configuration off: what waits to be pushed is not pushed.
+    fn switch_config_off(&self, product: &ProductKey) -> Answer<'_, ()>;
+    /// A product's configuration.
+    fn product_config(&self, product: &ProductKey) -> Answer<'_, ProductConfig>;
+    /// Has the newest version wait for these devices, or for all of the product. Conflict if there is none or it is
+    /// switched off.
+    fn order_config(
+        &self,
+        product: &ProductKey,
+        devices: Option<Vec<DeviceName>>,
+        now: Timestamp,
+    ) -> Answer<'_, ConfigOrdered>;
+    /// Does any device wait for a configuration?
+    fn any_config_waits(&self) -> Answer<'_, bool>;
+    /// What became of it on a device; none if it was never to be told of one.
+    fn device_config(&self, device: &DeviceId) -> Answer<'_, Option<DeviceConfig>>;
+    /// What became of it on a product's devices, by name; with `state`, only those in it.
+    fn device_configs(
+        &self,
+        product: &ProductKey,
+        state: Option<ConfigState>,
+        page: Page<DeviceName>,
+    ) -> Answer<'_, Vec<DeviceConfig>>;
+    /// Writes `next` if the device's is still as it was `seen`.
+    fn write_device_config(&self, seen: Option<&DeviceConfig>, next: DeviceConfig) -> Answer<'_, Applied>;
+}
+
 /// What operators and the platform itself prove themselves with.
 pub trait Keys: Send + Sync {
     /// Keeps the SHA-256 of an operator's token. The name is for people.
@@ -219,7 +278,7 @@ pub trait Keys: Send + Sync {
 }
 
 /// Everything that is kept.
-pub trait Store: Catalog + Campaigns + Tasks + Keys + 'static {
+pub trait Store: Catalog + Campaigns + Tasks + Configs + Keys + 'static {
     /// Writes something and takes it back: fails if the store cannot be written to.
     fn probe(&self) -> Answer<'_, ()>;
 }

@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Campaign(Operator<CampaignCommand>),
     /// List the tasks of a campaign
     Task(Operator<TaskCommand>),
+    /// Set, push and follow products' remote configuration
+    Config(Operator<ConfigCommand>),
 }
 
 #[derive(Debug, Args)]
@@ -226,6 +228,40 @@ impl From<Method> for DigestMethod {
             Method::Md5 => DigestMethod::Md5,
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Upload a file and make it a product's configuration; devices that ask get it from now on
+    Set {
+        /// The product's key
+        product: ProductKey,
+        /// The file
+        file: PathBuf,
+    },
+    /// Push the newest configuration to devices that do not ask
+    Push {
+        /// The product's key
+        product: ProductKey,
+        /// Only to these devices (default: all of the product)
+        #[arg(long, value_name = "A,B", value_delimiter = ',')]
+        devices: Option<Vec<DeviceName>>,
+    },
+    /// List the versions that are kept, the newest first
+    List {
+        /// The product's key
+        product: ProductKey,
+    },
+    /// List what became of it on each device
+    Devices {
+        /// The product's key
+        product: ProductKey,
+    },
+    /// Switch it off: devices that ask are told so. `set` switches it on again
+    Off {
+        /// The product's key
+        product: ProductKey,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -128,7 +128,7 @@ pub(crate) fn tasks(client: &Client, campaign: CampaignId) -> anyhow::Result<Vec
 }
 
 /// Fetches page after page, each as long as the platform gives. Ids hold no character that a query would have to escape.
-fn pages<P: DeserializeOwned, T, N: std::fmt::Display>(
+pub(super) fn pages<P: DeserializeOwned, T, N: std::fmt::Display>(
     client: &Client,
     path: &str,
     split: impl Fn(P) -> (Vec<T>, Option<N>),

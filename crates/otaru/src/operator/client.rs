@@ -60,6 +60,13 @@ impl Client {
         self.understand(request.send_json(what))
     }
 
+    /// Takes something back.
+    pub(crate) fn delete<A: DeserializeOwned>(&self, path: &str) -> anyhow::Result<A> {
+        let request =
+            self.agent.delete(format!("{}{path}", self.base)).header("Authorization", self.bearer());
+        self.understand(request.call())
+    }
+
     /// Uploads `size` bytes as they are. They are sent only when the platform wants them: a refusal that needs no
     /// byte of them (token, size, disk) comes back as such instead of as a broken connection.
     pub(crate) fn upload<A: DeserializeOwned>(

@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 mod client;
+mod config;
 mod watch;
 
 use std::path::Path;
@@ -14,7 +15,7 @@ use otaru_platform::http::shapes::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-pub(crate) use self::client::Client;
+pub(crate) use self::{client::Client, config::config};
 use crate::{
     cli::platform::{
         CampaignArgs, CampaignCommand, DeviceCommand, Operator, PackageArgs, PackageCommand, ProductCommand,

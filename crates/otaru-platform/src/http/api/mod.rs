@@ -1,6 +1,7 @@
 //! What operators call under `/api/v1`: check, convert, call the service, convert back.
 
 pub(super) mod campaigns;
+pub(super) mod configs;
 pub(super) mod files;
 pub(super) mod packages;
 pub(super) mod products;

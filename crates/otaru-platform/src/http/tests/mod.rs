@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     files::{FileId, Files, LocalFiles},
-    links::{DEFAULT_TTL, Grant, Links},
+    links::{DEFAULT_TTL, Grant, Granted, Links},
     service::{GrantError, ServedFile},
 };
 
@@ -56,7 +56,8 @@ struct Tasks(HashMap<TaskId, FileId>, u64);
 impl Grants for Tasks {
     fn served<'a>(&'a self, grant: &'a Grant) -> BoxFuture<'a, Result<ServedFile, GrantError>> {
         Box::pin(async move {
-            match (grant.task, self.0.get(&grant.task)) {
+            let Granted::File { task, .. } = grant.what else { return Err(GrantError::NotFound) };
+            match (task, self.0.get(&task)) {
                 (TaskId(3), _) => Err(GrantError::Closed(TaskState::Canceled)),
                 (_, Some(id)) => {
                     Ok(ServedFile { id: *id, size: self.1, digest: id.digest(), name: "app.bin".to_owned() })
@@ -97,7 +98,7 @@ impl World {
             product: ProductKey::new("a1Demo").unwrap(),
             device: DeviceName::new("pump-01").unwrap(),
         };
-        let link = self.links.write(&Grant { device, task: TaskId(task), file: 0 }, START);
+        let link = self.links.write(&Grant::file(device, TaskId(task), 0), START);
         link.strip_prefix(self.links.base()).unwrap().to_owned()
     }
 

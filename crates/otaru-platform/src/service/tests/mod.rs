@@ -1,6 +1,7 @@
 //! The service as a value: a store in memory, real files, devices that speak their real dialect, no socket.
 
 mod blocks;
+mod configs;
 mod main_job;
 mod operators;
 mod refusals;

@@ -45,7 +45,7 @@ async fn a_canceled_campaign_ends_its_tasks_and_closes_their_links() {
     let session = world.connect(&told).await;
     world.report_step(&session, Step::Percent(40)).await;
     let task = world.task(campaign, &told).await;
-    let grant = Grant { device: told.clone(), task: task.id, file: 0 };
+    let grant = Grant::file(told.clone(), task.id, 0);
     world.service.grant_file(&grant).await.unwrap();
 
     assert_eq!(world.service.cancel_campaign(campaign).await.unwrap(), 2);

@@ -91,15 +91,15 @@ async fn a_link_of_another_device_of_a_missing_file_or_task_leads_nowhere() {
     let campaign = world.campaign(world.package("2.0.0", "default").await).await;
     let task = world.task(campaign, &pump).await.id;
     let grants = [
-        Grant { device: other, task, file: 0 },
-        Grant { device: pump.clone(), task, file: 1 },
-        Grant { device: pump.clone(), task: TaskId(999), file: 0 },
+        Grant::file(other, task, 0),
+        Grant::file(pump.clone(), task, 1),
+        Grant::file(pump.clone(), TaskId(999), 0),
     ];
     for grant in grants {
         let refused = world.service.grant_file(&grant).await;
         assert!(matches!(refused, Err(GrantError::NotFound)), "{grant:?}: {refused:?}");
     }
-    world.service.grant_file(&Grant { device: pump, task, file: 0 }).await.unwrap();
+    world.service.grant_file(&Grant::file(pump, task, 0)).await.unwrap();
 }
 
 #[tokio::test]

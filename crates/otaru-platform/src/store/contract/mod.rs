@@ -14,10 +14,12 @@ use crate::files::{FileId, Stored};
 
 mod campaigns;
 mod catalog;
+mod configs;
 mod tasks;
 
 pub(super) use campaigns::*;
 pub(super) use catalog::*;
+pub(super) use configs::*;
 pub(super) use tasks::*;
 
 macro_rules! store_contract {
@@ -43,6 +45,10 @@ macro_rules! store_contract {
                 the_time_a_device_was_seen_never_goes_back
                 tokens_and_secrets_are_kept
                 a_products_rule_for_registration_is_kept_and_can_be_changed
+                the_last_five_configs_of_a_product_are_kept
+                a_config_that_is_off_or_missing_cannot_be_pushed
+                a_push_waits_for_the_devices_named_or_for_all
+                what_became_of_a_config_is_written_once
             );
         }
     };

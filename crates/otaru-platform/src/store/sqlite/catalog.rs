@@ -273,7 +273,7 @@ fn package_files(connection: &Connection, id: PackageId) -> Result<Vec<PackageFi
     )
 }
 
-fn must_have_product(connection: &Connection, key: &ProductKey) -> Result<(), StoreError> {
+pub(super) fn must_have_product(connection: &Connection, key: &ProductKey) -> Result<(), StoreError> {
     let known = connection
         .prepare_cached("SELECT 1 FROM products WHERE key = ?1")?
         .query_row([key.as_str()], |_| Ok(()))

@@ -5,6 +5,7 @@
 
 mod campaigns;
 mod catalog;
+mod configs;
 mod errors;
 mod keys;
 mod readers;
