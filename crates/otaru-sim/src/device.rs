@@ -5,7 +5,7 @@ mod link;
 
 use std::collections::HashMap;
 
-use otaru_core::{HealthVerdict, Input, Policy, Record, RequestId, Updater, UpdaterOptions};
+use otaru_core::{HealthVerdict, Input, Output, Policy, Record, RequestId, Updater, UpdaterOptions};
 use otaru_wire::{DeviceId, Instant, Module, Version, dialect::aliyun};
 
 use crate::{
@@ -127,7 +127,7 @@ impl Device {
 
     /// Power comes: the boot loader's step, then a new process.
     pub(crate) fn power_on(&mut self, outside: &mut Outside) {
-        if outside.step() {
+        if outside.write() {
             return self.off(outside); // before the markers were written
         }
         let boot = boot::start(&mut self.markers);
@@ -200,7 +200,8 @@ impl Device {
             self.watch.broken(Violation::Misunderstood(error.to_string()));
         }
         while let Some(output) = self.updater.as_mut().and_then(Updater::poll) {
-            if outside.step() || self.perform(outside, output) == Flow::PowerLost {
+            let cut = if writes(&output) { outside.write() } else { outside.step() };
+            if cut || self.perform(outside, output) == Flow::PowerLost {
                 return self.off(outside);
             }
         }
@@ -214,4 +215,18 @@ impl Device {
         let (device, boot) = (self.options.index, self.boot);
         outside.at(self.answers_at, Happening::Input { device, boot, input, generation: 0 });
     }
+}
+
+/// True if doing this changes what a power cut leaves behind.
+fn writes(output: &Output) -> bool {
+    matches!(
+        output,
+        Output::Prepare { .. }
+            | Output::Store { .. }
+            | Output::Save(_)
+            | Output::Activate { .. }
+            | Output::Confirm(_)
+            | Output::Revert(_)
+            | Output::ForgetFallback(_)
+    )
 }

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use otaru_fleet::Over;
 use otaru_wire::{DigestMethod, Module};
 
 /// One form of a notice of the aliyun dialect.
@@ -17,16 +18,19 @@ pub enum Form {
     Md5,
     /// Three files of a module, by MD5.
     ModuleMd5,
+    /// Three files in blocks over MQTT, SHA-256; the last has one byte.
+    OverMqtt,
 }
 
 /// A text that names no form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no form is named {0:?} (known: one-file, three-files, module, md5, module-md5)")]
+#[error("no form is named {0:?} (known: one-file, three-files, module, md5, module-md5, over-mqtt)")]
 pub struct UnknownForm(pub String);
 
 impl Form {
     /// Every form.
-    pub const ALL: [Form; 5] = [Form::OneFile, Form::ThreeFiles, Form::Module, Form::Md5, Form::ModuleMd5];
+    pub const ALL: [Form; 6] =
+        [Form::OneFile, Form::ThreeFiles, Form::Module, Form::Md5, Form::ModuleMd5, Form::OverMqtt];
 
     /// Its name, as in `--form`.
     pub const fn as_str(self) -> &'static str {
@@ -36,27 +40,32 @@ impl Form {
             Form::Module => "module",
             Form::Md5 => "md5",
             Form::ModuleMd5 => "module-md5",
+            Form::OverMqtt => "over-mqtt",
         }
     }
 
     pub(crate) fn module(self) -> Module {
         match self {
             Form::Module | Form::ModuleMd5 => Module::new("mcu").unwrap_or_default(),
-            Form::OneFile | Form::ThreeFiles | Form::Md5 => Module::default(),
+            Form::OneFile | Form::ThreeFiles | Form::Md5 | Form::OverMqtt => Module::default(),
         }
     }
 
     pub(crate) fn method(self) -> DigestMethod {
         match self {
             Form::Md5 | Form::ModuleMd5 => DigestMethod::Md5,
-            Form::OneFile | Form::ThreeFiles | Form::Module => DigestMethod::Sha256,
+            Form::OneFile | Form::ThreeFiles | Form::Module | Form::OverMqtt => DigestMethod::Sha256,
         }
+    }
+
+    pub(crate) fn over(self) -> Over {
+        if self == Form::OverMqtt { Over::Mqtt } else { Over::Http }
     }
 
     /// The sizes of its files for a package of about `size` bytes, each above zero.
     pub(crate) fn sizes(self, size: u64) -> Vec<u64> {
         match self {
-            Form::ThreeFiles | Form::ModuleMd5 => vec![size * 2 / 3 + 1, size / 3 + 1, 1],
+            Form::ThreeFiles | Form::ModuleMd5 | Form::OverMqtt => vec![size * 2 / 3 + 1, size / 3 + 1, 1],
             Form::OneFile | Form::Module | Form::Md5 => vec![size.max(1)],
         }
     }

@@ -74,36 +74,50 @@ pub fn random(form: Form, seed: u64, planted: Option<Planted>) -> Result<Outcome
 /// # Errors
 /// [`Broken`] with the first promise that did not hold.
 pub fn cut_at(form: Form, seed: u64, cuts: &[u64], planted: Option<Planted>) -> Result<Outcome, Broken> {
+    cut(form, seed, cuts, planted).map(|(outcome, _)| outcome)
+}
+
+/// The same, with the steps that wrote.
+fn cut(form: Form, seed: u64, cuts: &[u64], planted: Option<Planted>) -> Result<(Outcome, Vec<u64>), Broken> {
     let options =
         WorldOptions { form, seed, devices: 1, size: 5_000, tries: 9, weather: Weather::default(), planted };
     let (outcome, world) = travel(&options, cuts)?;
     let failed = world.outside.platform.tasks.iter().find(|task| task.state == TaskState::Failed);
     match failed.and_then(|task| task.reason.clone()) {
         Some(reason) => Err(broken(&world, Violation::Failed(reason))),
-        None => Ok(outcome),
+        None => Ok((outcome, world.outside.writes)),
     }
 }
 
-/// Cuts the power once before every step of a clean run, and twice at `pairs` pairs of steps: a first one anywhere
-/// and a second one within the recovery from it. What unsynced bytes become differs from cut to cut.
+/// The journeys of [`cut_everywhere`], and what they took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cuts {
+    /// With one cut: one for each step of the clean run.
+    pub single: u64,
+    /// With a second one: one for each write of each recovery.
+    pub pairs: u64,
+    /// All of them, added up.
+    pub total: Outcome,
+}
+
+/// Cuts the power once before every step of a clean run, and a second time before every write of the recovery from that: to
+/// a slot, to a marker, to the Record, and twice within that. What unsynced bytes become differs from cut to cut.
 ///
 /// # Errors
 /// The cuts and what they broke.
-pub fn cut_everywhere(form: Form, seed: u64, pairs: u64) -> Result<Outcome, (Vec<u64>, Broken)> {
-    let clean = cut_at(form, seed, &[], None).map_err(|broken| (Vec::new(), broken))?;
-    let mut total = clean;
-    let mut rng = Rng::new(seed);
-    for cut in 0..clean.steps {
-        let once = cut_at(form, seed, &[cut], None).map_err(|broken| (vec![cut], broken))?;
-        total += once;
-        // Spread evenly over first cuts, at random over the steps that follow.
-        let share = pairs * (cut + 1) / clean.steps - pairs * cut / clean.steps;
-        for _ in 0..share {
-            let cuts = [cut, rng.between(cut + 1, once.steps.saturating_sub(1).max(cut + 1))];
-            total += cut_at(form, seed, &cuts, None).map_err(|broken| (cuts.to_vec(), broken))?;
+pub fn cut_everywhere(form: Form, seed: u64) -> Result<Cuts, (Vec<u64>, Broken)> {
+    let run = |cuts: &[u64]| cut(form, seed, cuts, None).map_err(|broken| (cuts.to_vec(), broken));
+    let (clean, _) = run(&[])?;
+    let mut cuts = Cuts { single: clean.steps, pairs: 0, total: clean };
+    for first in 0..clean.steps {
+        let (once, writes) = run(&[first])?;
+        cuts.total += once;
+        for second in writes.into_iter().filter(|second| *second > first) {
+            cuts.total += run(&[first, second])?.0;
+            cuts.pairs += 1;
         }
     }
-    Ok(total)
+    Ok(cuts)
 }
 
 fn travel(options: &WorldOptions, cuts: &[u64]) -> Result<(Outcome, World), Broken> {

@@ -3,7 +3,8 @@
 //! ```text
 //!   Updater ── doer ── session: delays, losses, repeats ── platform half ── fleet's decisions
 //!                │
-//!                ├──── HTTP: ranges, statuses, breaks, stalls, replaced files
+//!                ├──── HTTP: ranges, statuses, breaks, stalls, replaced files; or blocks over the session: lost, damaged,
+//!                │     late, twice, out of order
 //!                └──── flash with a cache, two Record copies, boot markers, power cuts
 //! ```
 //!
@@ -21,6 +22,7 @@
 //! assert!(outcome.steps > 0);
 //! ```
 
+mod blocks;
 mod boot;
 mod device;
 mod flash;
@@ -37,7 +39,7 @@ mod weather;
 mod world;
 
 pub use form::{Form, UnknownForm};
-pub use journey::{Broken, Outcome, cut_at, cut_everywhere, random};
+pub use journey::{Broken, Cuts, Outcome, cut_at, cut_everywhere, random};
 pub use planted::Planted;
 pub use violation::Violation;
 pub use watch::Lived;

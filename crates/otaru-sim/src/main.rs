@@ -2,17 +2,14 @@
 
 use std::process::ExitCode;
 
-use otaru_sim::{Form, Outcome, cut_everywhere, random};
-
-/// Pairs of power cuts for each form.
-const PAIRS: u64 = 2_000;
+use otaru_sim::{Cuts, Form, Outcome, cut_everywhere, random};
 
 const HELP: &str = "\
 Usage: cargo xtask journeys [--seeds N] [--seed S] [--form FORM]
 
   --seeds N    seeds 1 to N of each form, and power cuts at every step of a clean run (default 1000)
   --seed S     this seed alone
-  --form FORM  this form alone: one-file, three-files, module, md5, module-md5
+  --form FORM  this form alone: one-file, three-files, module, md5, module-md5, over-mqtt
 ";
 
 fn main() -> ExitCode {
@@ -70,8 +67,15 @@ fn run(form: Form, orders: &Orders) -> u64 {
     if orders.one {
         return failures;
     }
-    match cut_everywhere(form, 1, PAIRS) {
-        Ok(cuts) => print(form, "power cuts", cuts.cuts, &cuts, 0),
+    match cut_everywhere(form, 1) {
+        Ok(cuts) => {
+            let Cuts { single, pairs, total } = cuts;
+            println!(
+                "aliyun {form:<11} {single:>6} power cuts, one before each step, {pairs:>6} with a second one before each write of the \
+                 recovery {:>9} cuts {:>10} steps",
+                total.cuts, total.steps
+            );
+        }
         Err((cuts, broken)) => {
             failures += 1;
             println!("aliyun {form}: power cut at {cuts:?}: {broken}");

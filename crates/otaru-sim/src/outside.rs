@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use otaru_core::Input;
-use otaru_wire::{Module, mqtt::Message};
+use otaru_wire::{DeviceId, Module, mqtt::Message};
 
 use crate::{flash::Files, platform::Platform, rng::Rng, server::Server, weather::Weather};
 
@@ -39,8 +39,12 @@ pub(crate) struct Outside {
     pub(crate) images: HashMap<(Module, String), Files>,
     /// Outputs done, inputs given and writes within a save: the places where the power can go.
     pub(crate) steps: u64,
+    /// The steps that write: to a slot, to the Record or to a marker.
+    pub(crate) writes: Vec<u64>,
     /// The power goes at these steps, in order.
     pub(crate) cuts: VecDeque<u64>,
+    /// Answers to requests for blocks that come behind the next one.
+    pub(crate) held_blocks: HashMap<DeviceId, Vec<Message>>,
     /// Power cuts that happened.
     pub(crate) cut: u64,
     queue: BTreeMap<(u64, u64), Happening>,
@@ -57,8 +61,10 @@ impl Outside {
             server: Server::default(),
             images: HashMap::new(),
             steps: 0,
+            writes: Vec::new(),
             cuts: VecDeque::new(),
             cut: 0,
+            held_blocks: HashMap::new(),
             queue: BTreeMap::new(),
             queued: 0,
         }
@@ -87,6 +93,12 @@ impl Outside {
     /// True once all faults have stopped.
     pub(crate) fn calm(&self) -> bool {
         self.now >= self.weather.until_ms
+    }
+
+    /// Counts a step that writes. True if the power goes right before it.
+    pub(crate) fn write(&mut self) -> bool {
+        self.writes.push(self.steps);
+        self.step()
     }
 
     /// Counts a step. True if the power goes right before it.

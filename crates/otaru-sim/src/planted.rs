@@ -31,11 +31,15 @@ pub enum Planted {
     Storm,
     /// Timers never fire.
     NoTimer,
+    /// A block's checksum is not looked at.
+    ChecksumOverlooked,
+    /// The first block after a restart is asked for from the start of its file.
+    BlockFromZero,
 }
 
 impl Planted {
     /// Every fault.
-    pub const ALL: [Planted; 13] = [
+    pub const ALL: [Planted; 15] = [
         Planted::SkipSync,
         Planted::ConfirmEarly,
         Planted::WrongOffset,
@@ -49,5 +53,7 @@ impl Planted {
         Planted::ReadFromCache,
         Planted::Storm,
         Planted::NoTimer,
+        Planted::ChecksumOverlooked,
+        Planted::BlockFromZero,
     ];
 }

@@ -7,7 +7,7 @@ use otaru_fleet::{
     Transition, plan,
 };
 use otaru_wire::{
-    DeviceId, Module, Notice, Report, Version,
+    BlockRequest, DeviceId, Module, Notice, Report, Version,
     dialect::{PlatformHalf, aliyun},
     mqtt::Message,
 };
@@ -157,11 +157,19 @@ impl Platform {
                     Err(error) => self.misunderstood(error.to_string()),
                 }
             }
-            other @ (Report::Block(_)
-            | Report::ConfigQuery
-            | Report::ConfigTaken { .. }
-            | Report::Gateway(_)) => self.misunderstood(format!("{other:?}, which nothing here offers")),
+            // Answered where the files are: `Outside::answer_block`.
+            Report::Block(_) => Vec::new(),
+            other @ (Report::ConfigQuery | Report::ConfigTaken { .. } | Report::Gateway(_)) => {
+                self.misunderstood(format!("{other:?}, which nothing here offers"))
+            }
         }
+    }
+
+    /// The package and file that a device may have blocks of now.
+    pub(crate) fn stream(&self, device: &DeviceId, request: &BlockRequest) -> Option<(u64, usize)> {
+        let task = self.tasks.iter().find(|task| task.id.0 == request.stream && task.device == *device)?;
+        let file = usize::try_from(request.file.checked_sub(1)?).ok()?;
+        task.state.may_download().then_some((task.package.0, file))
     }
 
     /// The package and file that a link is good for now.

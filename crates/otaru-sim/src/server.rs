@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use otaru_core::Head;
-use otaru_wire::{ByteRange, http_range::ContentRange};
+use otaru_wire::{Block, BlockRequest, ByteRange, http_range::ContentRange};
 
 use crate::{rng::Rng, weather::Weather};
 
@@ -49,6 +49,14 @@ pub(crate) struct Answer {
     pub(crate) pause: u64,
 }
 
+impl Served {
+    fn replace(&mut self, generation: u64, longer: usize) {
+        self.generation = generation;
+        let other: Vec<u8> = self.good.iter().map(|byte| byte ^ 0x55).collect();
+        self.now = [other, vec![0; longer]].concat();
+    }
+}
+
 impl Server {
     pub(crate) fn put(&mut self, package: u64, file: usize, bytes: &[u8]) {
         let served = Served { good: bytes.to_vec(), now: bytes.to_vec(), generation: 0 };
@@ -67,6 +75,28 @@ impl Server {
     pub(crate) fn refuse(status: u16) -> Answer {
         let head = Head { status, content_length: Some(5), ..Head::default() };
         Answer { head, body: b"error".to_vec(), end: End::Whole, generation: 0, pause: 1 }
+    }
+
+    /// The block asked for; none if there is no such file, or none so long. A stream has no validator, so that a file which
+    /// is replaced by another is told by its length alone.
+    pub(crate) fn block(
+        &mut self,
+        place: (u64, usize),
+        request: &BlockRequest,
+        replaced: bool,
+    ) -> Option<Block> {
+        let served = self.files.get_mut(&place)?;
+        if replaced {
+            self.replaced += 1;
+            self.causes += 1;
+            served.replace(self.replaced, 7);
+        }
+        let start = usize::try_from(request.offset).ok()?;
+        let end = served.now.len().min(start.saturating_add(request.len as usize));
+        let bytes = served.now.get(start..end)?.to_vec();
+        self.sent += bytes.len() as u64;
+        let (token, file_size) = (request.token.clone(), served.now.len() as u64);
+        Some(Block { token, file_size, offset: request.offset, bytes })
     }
 
     /// Answers with the faults that the weather brings. None: no such file.
@@ -89,10 +119,7 @@ impl Server {
         if rng.per_mille(weather.replaced) {
             self.replaced += 1;
             self.causes += 1;
-            served.generation = self.replaced;
-            let longer = rng.between(0, 1) as usize * 7;
-            let other: Vec<u8> = served.good.iter().map(|byte| byte ^ 0x55).collect();
-            served.now = [other.as_slice(), &[0; 7][..longer]].concat();
+            served.replace(self.replaced, rng.between(0, 1) as usize * 7);
         }
         let generation = served.generation;
         let etag = format!("\"{package}-{file}-{generation}\"");

@@ -19,7 +19,7 @@ pub struct Lived {
     pub resumed: u64,
     /// Fetches that were tried again.
     pub retried: u64,
-    /// Links that were refused, so that fresh ones were asked for.
+    /// Links and blocks that were refused, so that a fresh notice was asked for.
     pub links_refused: u64,
     /// Downloads from zero because bytes could not be used.
     pub started_over: u64,
@@ -51,7 +51,7 @@ impl Lived {
         match event {
             Event::Fetching { resumed: true, .. } => self.resumed += 1,
             Event::Retrying { .. } => self.retried += 1,
-            Event::LinkRefused { .. } => self.links_refused += 1,
+            Event::LinkRefused { .. } | Event::BlockRefused { .. } => self.links_refused += 1,
             Event::StartedOver { .. } => self.started_over += 1,
             Event::Failed { .. } => self.failed += 1,
             Event::FellBack { .. } => self.fell_back += 1,
@@ -113,7 +113,11 @@ impl Watch {
     pub(crate) fn reported(&mut self, report: &Report, interval_ms: u64, now: u64) {
         match report {
             Report::Version { .. } => self.versions.0 += 1,
-            Report::Query { .. } | Report::Block(_) | Report::ConfigQuery => self.request(now),
+            Report::Query { .. } | Report::ConfigQuery => self.request(now),
+            Report::Block(request) => {
+                self.request(now);
+                self.asks((request.file as usize).saturating_sub(1), request.offset);
+            }
             Report::Progress { step: Step::Percent(1..=99), .. } => {
                 if let Some(last) = self.last_percent_at.filter(|last| now - last < interval_ms) {
                     self.broken(Violation::ReportsTooClose(now - last));
@@ -145,11 +149,16 @@ impl Watch {
 
     pub(crate) fn fetches(&mut self, url: &str, file: usize, start: u64, now: u64) {
         self.request(now);
-        if self.covered.get(file).is_some_and(|covered| start < *covered) {
-            self.broken(Violation::FetchedTwice { file, byte: start });
-        }
+        self.asks(file, start);
         if self.refused.contains(url) {
             self.broken(Violation::RefusedLink(url.into()));
+        }
+    }
+
+    /// Bytes of a file are asked for from there on.
+    fn asks(&mut self, file: usize, start: u64) {
+        if self.covered.get(file).is_some_and(|covered| start < *covered) {
+            self.broken(Violation::FetchedTwice { file, byte: start });
         }
     }
 

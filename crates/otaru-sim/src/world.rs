@@ -52,7 +52,7 @@ impl World {
         let mut rng = Rng::new(options.seed ^ 0x07a2_0000);
         let ids: Vec<_> = (1..=options.devices).map(device).collect::<Result<_, _>>()?;
         let timeout = Duration::from_secs(3600 * if rng.per_mille(500) { 1 } else { 24 });
-        let policy = policy(&mut rng);
+        let policy = policy(options.form, &mut rng);
         let mut outside = Outside::new(rng, options.weather.clone());
         let module = options.form.module();
         let old = Version::new("1.0.0")?;
@@ -227,12 +227,20 @@ fn device(number: usize) -> Result<DeviceId, IdError> {
     Ok(DeviceId { product: "a1Journey".parse()?, device: format!("pump-{number}").parse()? })
 }
 
-fn policy(rng: &mut Rng) -> Policy {
-    Policy {
+fn policy(form: Form, rng: &mut Rng) -> Policy {
+    let policy = Policy {
         checkpoint_bytes: rng.between(1, 4) * 500,
         read_back_bytes: rng.between(1, 4) as u32 * 700,
         range_bytes: rng.per_mille(300).then(|| rng.between(1_500, 5_000)),
         ..Policy::default()
+    };
+    match form.over() {
+        Over::Http => policy,
+        Over::Mqtt => Policy {
+            block_bytes: rng.between(100, 5_120) as u32,
+            block_interval: Duration::from_millis(if rng.per_mille(300) { rng.between(1, 2_000) } else { 0 }),
+            ..policy
+        },
     }
 }
 
@@ -261,7 +269,7 @@ fn spec(form: Form, version: Version, files: &Files) -> Result<NewPackage, IdErr
         files: files.iter().enumerate().map(file).collect(),
         extra: None,
         digest_method: form.method(),
-        over: Over::Http,
+        over: form.over(),
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::mem::discriminant;
 
-use otaru_sim::{Form, Outcome, Planted, Violation, cut_at, cut_everywhere, random};
+use otaru_sim::{Cuts, Form, Outcome, Planted, Violation, cut_at, cut_everywhere, random};
 
 #[test]
 fn fifty_seeds_of_every_form_keep_every_promise_in_weather_that_spares_nothing() {
@@ -26,6 +26,18 @@ fn fifty_seeds_of_every_form_keep_every_promise_in_weather_that_spares_nothing()
     assert!(lived.updated >= 250, "each device ends on the target: {lived:?}");
 }
 
+#[test]
+fn blocks_over_mqtt_meet_every_trouble_that_links_meet() {
+    let mut total = Outcome::default();
+    for seed in 1..=50 {
+        total += random(Form::OverMqtt, seed, None).unwrap_or_else(|broken| panic!("{seed}: {broken}"));
+    }
+    let lived = total.lived;
+    let turns = [total.cuts, lived.resumed, lived.retried, lived.links_refused, lived.started_over];
+    assert!(turns.iter().all(|turn| *turn >= 10), "the weather is too fair: {total:?}");
+    assert!(lived.failed >= 5 && lived.updated >= 50, "the weather is too fair: {lived:?}");
+}
+
 /// The power went after the Record was emptied and before the event that says why: nothing is fetched twice then.
 #[test]
 fn a_cut_between_the_emptied_record_and_its_event_is_no_lost_record() {
@@ -44,12 +56,14 @@ fn a_seed_is_a_journey() {
 }
 
 #[test]
-fn a_cut_at_every_step_and_a_second_one_in_the_recovery_end_on_the_new_version() {
+fn a_cut_at_every_step_and_a_second_one_at_every_write_of_the_recovery_end_on_the_new_version() {
     for form in Form::ALL {
-        let total =
-            cut_everywhere(form, 1, 300).unwrap_or_else(|(cuts, broken)| panic!("{form} {cuts:?}: {broken}"));
-        println!("{form}: {} power cuts", total.cuts);
-        assert!(total.cuts > 650, "{form}: only {} power cuts", total.cuts);
+        let cuts =
+            cut_everywhere(form, 1).unwrap_or_else(|(cuts, broken)| panic!("{form} {cuts:?}: {broken}"));
+        let Cuts { single, pairs, total } = cuts;
+        println!("{form}: {single} single power cuts, {pairs} pairs");
+        assert!(single > 70 && pairs > 1_000, "{form}: too short to prove anything: {cuts:?}");
+        assert_eq!(total.cuts, single + 2 * pairs, "{form}: every cut happened");
     }
 }
 
@@ -94,6 +108,8 @@ fn planted_faults_break_the_promises_that_speak_of_them() {
         (Planted::VersionTwice, Violation::VersionRepeated(0, 0)),
         (Planted::Storm, Violation::Storm(0)),
         (Planted::NoTimer, Violation::NoEnd(text())),
+        (Planted::ChecksumOverlooked, Violation::StartedOver(text())),
+        (Planted::BlockFromZero, Violation::FetchedTwice { file: 0, byte: 0 }),
     ] {
         let (found, _) = hunt(planted).unwrap();
         assert_eq!(discriminant(&found), discriminant(&violation), "{planted:?}: {found}");

@@ -19,7 +19,7 @@ impl Device {
     pub(super) fn perform(&mut self, outside: &mut Outside, output: Output) -> Flow {
         match output {
             Output::Subscribe(_) => {}
-            Output::Publish(message) => self.publish(outside, &message),
+            Output::Publish(message) => self.publish(outside, message),
             Output::Prepare { module, sizes, resume } => self.prepare(outside, module, &sizes, resume),
             Output::Fetch { request, url, range, etag } => self.fetch(outside, request, url, range, etag),
             Output::StopFetch(_) => self.fetch = None,
@@ -176,7 +176,7 @@ impl Device {
         {
             self.flash.slot(module, *slot).sync();
         }
-        if outside.step() {
+        if outside.write() {
             return Flow::PowerLost;
         }
         if outside.strikes(|weather| weather.write_fails) {
@@ -184,7 +184,7 @@ impl Device {
             return Flow::On;
         }
         self.copies.begin(self.options.planted == Some(Planted::OneRecordCopy));
-        if outside.step() {
+        if outside.write() {
             return Flow::PowerLost;
         }
         self.copies.finish(record.to_bytes());
