@@ -17,7 +17,7 @@ use crate::{
     boot::BootError,
     clock::Clock,
     command::RunningCommand,
-    config::{Config, RebootMode},
+    config::{Config, ConfigError, RebootMode},
     events::{AgentEvent, ModuleState},
     handle::{Handle, Wake},
     http::{FetchEvent, Fetcher},
@@ -44,6 +44,9 @@ pub enum Exit {
 /// Why an agent cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
+    /// The configuration that a program made does not go together.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The storage folder cannot be used.
     #[error("the storage folder {dir} cannot be used: {error}")]
     Storage {

@@ -1,6 +1,8 @@
-//! The agent's configuration: one TOML file. Every key, its unit and its default are in docs/agent.md.
+//! The agent's configuration: one TOML file, or made by a program. Every key, its unit and its default are in
+//! docs/agent.md.
 
 mod install;
+mod made;
 mod policy;
 mod value;
 
@@ -244,8 +246,8 @@ impl Config {
         Ok(config)
     }
 
-    /// What no single key can break.
-    fn check(&self, file: &str) -> Result<(), ConfigError> {
+    /// What no single key can break. `file` is what errors call this configuration.
+    pub(crate) fn check(&self, file: &str) -> Result<(), ConfigError> {
         let wrong = |key: &str, problem: &str| {
             Err(ConfigError::Together {
                 file: file.to_owned(),

@@ -1,9 +1,10 @@
 //! The device does: MQTT, HTTP ranges, A/B slots, the Record, boot. Blocking and small; no async runtime.
 //!
 //! ```no_run
-//! use otaru_agent::{Agent, Config};
+//! use otaru_agent::{Agent, BrokerConfig, Config, DeviceConfig};
 //!
-//! let config = Config::load("agent.toml".as_ref())?;
+//! let device = DeviceConfig::new("pump", "pump-001", "its secret", "1.0.0")?;
+//! let config = Config::new(device, BrokerConfig::new("ota.example:1883")?, "state"); // or Config::load
 //! let agent = Agent::new(config)?;
 //! let handle = agent.handle(); // decides, cancels, stops: from any thread
 //! let exit = agent.run(&mut |event| println!("{event:?}"))?;
@@ -45,5 +46,5 @@ pub use events::{AgentEvent, ModuleState};
 pub use handle::Handle;
 pub use install::{Install, Manifest, ManifestFile, Running, Standing};
 pub use otaru_core::{Protocol, SlotError, TaskSummary};
-pub use otaru_wire::{ByteRange, File};
+pub use otaru_wire::{ByteRange, DeviceId, Failure, File, Module, Step, Version};
 pub use tls::TrustError;

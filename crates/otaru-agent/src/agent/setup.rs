@@ -55,6 +55,7 @@ impl Agent {
         config: Config,
         own: impl IntoIterator<Item = (Module, Box<dyn Install>)>,
     ) -> Result<Self, AgentError> {
+        config.check("the configuration")?;
         let dir = config.storage.dir.clone();
         let at_storage = |error| AgentError::Storage { dir: dir.clone(), error };
         let storage =

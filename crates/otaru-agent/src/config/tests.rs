@@ -169,3 +169,35 @@ fn every_policy_key_is_documented_with_its_default() {
     let policy = parse(&text).unwrap().policy.policy();
     assert_eq!(format!("{policy:?}"), format!("{:?}", otaru_core::Policy::default()));
 }
+
+#[test]
+fn a_program_makes_a_configuration_with_the_defaults_of_a_file() {
+    let device = DeviceConfig::new("a1DemoPk001", "dev-one", "00112233445566778899aabbccddeeff", "1.0.0");
+    let broker = BrokerConfig::new("127.0.0.1:1883").unwrap();
+    let made = Config::new(device.unwrap(), broker, "/etc/otaru/state");
+    assert_eq!(format!("{made:?}"), format!("{:?}", parse(SMALLEST).unwrap()));
+    assert_eq!(made.credentials().secret, parse(SMALLEST).unwrap().credentials().secret);
+    assert_eq!(ModuleConfig::new("motor", "7").unwrap().name.as_str(), "motor");
+}
+
+#[test]
+fn a_program_is_told_which_value_is_wrong_and_never_the_secret() {
+    let device = |key, secret| DeviceConfig::new(key, "dev-one", secret, "1.0.0").map(drop);
+    for (result, told) in [
+        (device("a/b", "s"), "[device] of the configuration: product key holds '/'"),
+        (device("a", ""), "[device] of the configuration: it must be a text in quotes that is not empty"),
+        (BrokerConfig::new("nowhere").map(drop), "[broker] of the configuration: \"nowhere\" is not a host"),
+        (ModuleConfig::new("default", "7").map(drop), "[module] of the configuration: the module default"),
+    ] {
+        let error = result.unwrap_err().to_string();
+        assert!(error.starts_with(told), "{error}");
+    }
+}
+
+#[test]
+fn an_agent_refuses_what_a_program_put_together_wrongly() {
+    let mut config = parse(SMALLEST).unwrap();
+    config.modules = vec![ModuleConfig::new("motor", "7").unwrap(), ModuleConfig::new("motor", "8").unwrap()];
+    let error = crate::Agent::new(config).map(drop).unwrap_err().to_string();
+    assert_eq!(error, "the configuration, key module.name: motor is there twice");
+}

@@ -31,6 +31,14 @@ pub enum ConfigError {
         /// What is wrong.
         problem: String,
     },
+    /// A value that a program gave is wrong.
+    #[error("[{table}] of the configuration: {problem}")]
+    Value {
+        /// The table it is for.
+        table: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// Keys that are fine alone do not go together.
     #[error("{file}, key {key}: {problem}")]
     Together {

@@ -87,9 +87,10 @@ pub(crate) use work::{Job, Surroundings, settle_all};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let dir = std::env::temp_dir().join(format!("otaru-doc-{}", std::process::id()));
-/// # let text = format!("[device]\nproduct_key = \"p\"\ndevice_name = \"d\"\ndevice_secret = \"s\"\nversion = \"1\"\n\
-/// #     [broker]\naddress = \"127.0.0.1:1\"\n[storage]\ndir = {dir:?}\n[[module]]\nname = \"chip\"\nversion = \"7\"\n");
-/// # let config = otaru_agent::Config::parse(&text, "agent.toml", "".as_ref())?;
+/// # let device = otaru_agent::DeviceConfig::new("pump", "pump-001", "its secret", "1.0.0")?;
+/// # let broker = otaru_agent::BrokerConfig::new("127.0.0.1:1883")?;
+/// # let mut config = otaru_agent::Config::new(device, broker, &dir);
+/// config.modules.push(otaru_agent::ModuleConfig::new("chip", "7")?);
 /// let chip: Box<dyn Install> = Box::new(Chip::default());
 /// let agent = otaru_agent::Agent::with_installers(config, [("chip".parse()?, chip)])?;
 /// # drop(agent);

@@ -1,0 +1,78 @@
+//! A configuration made by a program: what has to be told; all else has the default that it has in a file.
+
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+
+use super::{BrokerConfig, Config, ConfigError, DeviceConfig, ModuleConfig, StorageConfig};
+
+impl Config {
+    /// A device that keeps its slots, boot markers and Record in the folder `storage`, which is made where it is
+    /// missing. Set the other fields as you need them; what does not go together is refused by [`crate::Agent::new`].
+    pub fn new(device: DeviceConfig, broker: BrokerConfig, storage: impl Into<PathBuf>) -> Self {
+        Self {
+            device,
+            broker,
+            storage: StorageConfig { dir: storage.into() },
+            modules: Vec::new(),
+            install: Default::default(),
+            download: Default::default(),
+            policy: Default::default(),
+            health: Default::default(),
+            reboot: Default::default(),
+            faults: Default::default(),
+        }
+    }
+}
+
+impl DeviceConfig {
+    /// A device of Alibaba Cloud's v4 generation. `version` is what its module `default` runs before its first update.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] if a text cannot be what it is meant to be. It never repeats the secret.
+    pub fn new(
+        product_key: &str,
+        device_name: &str,
+        device_secret: &str,
+        version: &str,
+    ) -> Result<Self, ConfigError> {
+        made(
+            "device",
+            [
+                ("product_key", product_key),
+                ("device_name", device_name),
+                ("device_secret", device_secret),
+                ("version", version),
+            ],
+        )
+    }
+}
+
+impl BrokerConfig {
+    /// A platform at `address`, a host and a port with a colon between, without TLS.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] if `address` is something else.
+    pub fn new(address: &str) -> Result<Self, ConfigError> {
+        made("broker", [("address", address)])
+    }
+}
+
+impl ModuleConfig {
+    /// A module beside `default`, with what it runs before its first update.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] if a text cannot be what it is meant to be.
+    pub fn new(name: &str, version: &str) -> Result<Self, ConfigError> {
+        made("module", [("name", name), ("version", version)])
+    }
+}
+
+/// A table of the file from its values, so that each has the checks and the words that it has there.
+fn made<T: DeserializeOwned, const N: usize>(
+    table: &'static str,
+    values: [(&str, &str); N],
+) -> Result<T, ConfigError> {
+    let values: toml::Table = values.map(|(key, value)| (key.to_owned(), value.into())).into_iter().collect();
+    T::deserialize(values).map_err(|error| ConfigError::Value { table, problem: error.message().to_owned() })
+}
