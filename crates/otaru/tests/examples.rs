@@ -1,0 +1,243 @@
+//! The agent's examples, each against a platform that runs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{LazyLock, mpsc},
+    time::Duration,
+};
+
+use common::{Platform, eventually};
+use otaru_agent::active_folder;
+use serde_json::Value;
+
+/// How long an example may be silent.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The examples as cargo builds them now, by name.
+static EXAMPLES: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| {
+    let build = ["build", "--package", "otaru-agent", "--examples", "--locked", "--message-format", "json"];
+    let mut cargo = Command::new(env!("CARGO"));
+    // What cargo tells a test of its own package would make build scripts of others run again.
+    let told = std::env::vars().map(|(name, _)| name);
+    told.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")).for_each(
+        |name| {
+            cargo.env_remove(name);
+        },
+    );
+    let output = cargo.args(build).current_dir(repository()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let messages = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    messages
+        .filter(|message| message["target"]["kind"][0] == "example")
+        .map(|message| {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            (text(&message["target"]["name"]), text(&message["executable"]).into())
+        })
+        .collect()
+});
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A platform with the product `pump` and its device `pump-001`.
+struct Lab {
+    folder: tempfile::TempDir,
+    platform: Platform,
+    secret: String,
+}
+
+impl Lab {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let platform = Platform::start(&folder.path().join("platform"));
+        platform.answer(&["product", "create", "pump"]);
+        let device = platform.answer(&["device", "create", "pump", "pump-001"]);
+        let secret = device["device_secret"].as_str().unwrap().to_owned();
+        Lab { folder, platform, secret }
+    }
+
+    /// A campaign with these files; `more` are options of its package. Gives the campaign's id.
+    fn campaign(&self, version: &str, files: &[Vec<u8>], more: &[&str]) -> String {
+        let paths: Vec<String> = (0..files.len())
+            .map(|index| self.folder.path().join(format!("{version}-{index}")).display().to_string())
+            .collect();
+        paths.iter().zip(files).for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+        let mut create = vec!["package", "create", "--product", "pump", "--version", version];
+        create.extend(more);
+        create.extend(paths.iter().map(String::as_str));
+        let package = self.platform.answer(&create)["id"].to_string();
+        self.platform.answer(&["campaign", "create", "--package", &package])["id"].to_string()
+    }
+
+    /// An example with the arguments that most take, in the lab's folder.
+    fn run(&self, example: &str) -> Example {
+        self.run_with(example, &[&self.platform.mqtt, "pump", "pump-001", "device"])
+    }
+
+    fn run_with(&self, example: &str, arguments: &[&str]) -> Example {
+        let program = EXAMPLES.get(example).unwrap_or_else(|| panic!("there is no example {example}"));
+        let mut child = Command::new(program)
+            .args(arguments)
+            .env("DEVICE_SECRET", &self.secret)
+            .current_dir(self.folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in stdout.lines() {
+                if sender.send(line.unwrap()).is_err() {
+                    return;
+                }
+            }
+        });
+        Example { child, lines, printed: Vec::new() }
+    }
+
+    /// Every task of the campaign has succeeded; or will have, once the platform has written the last report down.
+    fn assert_succeeded(&self, campaign: &str) {
+        let mut tasks = Vec::new();
+        eventually("all tasks have succeeded", || {
+            tasks = self.platform.answers(&["task", "list", "--campaign", campaign]);
+            !tasks.is_empty() && tasks.iter().all(|task| task["state"] == "succeeded")
+        });
+    }
+
+    /// What the device runs, file by file, is these bytes.
+    fn assert_runs(&self, storage: &str, module: &str, files: &[Vec<u8>]) {
+        let storage = self.folder.path().join(storage);
+        let slot = active_folder(&storage, &module.parse().unwrap()).unwrap().expect("a slot was written");
+        for (index, bytes) in files.iter().enumerate() {
+            assert!(fs::read(slot.join(index.to_string())).unwrap() == *bytes, "file {index} differs");
+        }
+        assert!(!slot.join(files.len().to_string()).exists(), "there are more files");
+    }
+}
+
+/// An example that runs.
+struct Example {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    printed: Vec<String>,
+}
+
+impl Example {
+    /// Reads on until a line with this text.
+    fn until(&mut self, text: &str) {
+        while let Some(line) = self.line() {
+            if line.contains(text) {
+                return;
+            }
+        }
+        panic!("it never printed {text:?}:\n{}", self.printed.join("\n"));
+    }
+
+    /// Reads to the end.
+    fn end(mut self) -> (ExitStatus, String) {
+        while self.line().is_some() {}
+        let status = self.child.wait().unwrap();
+        (status, self.printed.join("\n"))
+    }
+
+    /// As [`Example::end`], for one that ends well.
+    fn succeeds(self) -> String {
+        let (status, printed) = self.end();
+        assert!(status.success(), "{status}\n{printed}");
+        printed
+    }
+
+    fn line(&mut self) -> Option<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => {
+                self.printed.push(line.clone());
+                Some(line)
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("it is silent:\n{}", self.printed.join("\n")),
+        }
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Bytes that differ from file to file.
+fn image(seed: u8, len: usize) -> Vec<u8> {
+    (0..len).map(|at| (at.wrapping_mul(31) >> 3) as u8 ^ seed).collect()
+}
+
+#[test]
+fn the_fifteen_lines_update_a_device() {
+    let lab = Lab::start();
+    let files = [image(1, 400_000)];
+    let campaign = lab.campaign("2.0.0", &files, &[]);
+    let mut example = lab.run_with("update", &[&lab.platform.mqtt]);
+    example.until("Updated");
+    lab.assert_succeeded(&campaign);
+    lab.assert_runs("pump-001", "default", &files);
+}
+
+#[test]
+fn single_file() {
+    let lab = Lab::start();
+    let files = [image(2, 600_001)];
+    let campaign = lab.campaign("2.0.0", &files, &[]);
+    let printed = lab.run("single_file").succeeds();
+    lab.assert_succeeded(&campaign);
+    lab.assert_runs("device", "default", &files);
+    let told = printed.lines().last().unwrap().strip_prefix("the firmware is ").unwrap();
+    assert!(fs::read(lab.folder.path().join(told)).unwrap() == files[0]);
+}
+
+#[test]
+fn several_files() {
+    let lab = Lab::start();
+    let files = [image(3, 300_000), image(4, 1), image(5, 200_001)];
+    let campaign = lab.campaign("2.0.0", &files, &[]);
+    let printed = lab.run("several_files").succeeds();
+    lab.assert_succeeded(&campaign);
+    lab.assert_runs("device", "default", &files);
+    for told in ["3 files", "file 2 from byte 0", "file 2: 200001 of 200001 bytes", "all: "] {
+        assert!(printed.contains(told), "{told:?} is missing:\n{printed}");
+    }
+}
+
+#[test]
+fn module() {
+    let lab = Lab::start();
+    let files = [image(6, 100_000)];
+    let campaign = lab.campaign("8", &files, &["--module", "motor"]);
+    lab.run("module").succeeds();
+    lab.assert_succeeded(&campaign);
+    lab.assert_runs("device", "motor", &files);
+    let devices = lab.platform.answers(&["device", "list", "pump"]);
+    assert_eq!(devices[0]["versions"], serde_json::json!({ "default": "1.0.0", "motor": "8" }));
+}
+
+#[test]
+fn an_update_that_fails_ends_the_example_with_its_reason() {
+    let lab = Lab::start();
+    let campaign = lab.campaign("2.0.0", &[image(7, 1000)], &[]);
+    let kept = fs::read_dir(lab.folder.path().join("platform/files")).unwrap().next().unwrap().unwrap();
+    fs::write(kept.path(), image(8, 1000)).unwrap();
+    let (status, printed) = lab.run("single_file").end();
+    assert_eq!(status.code(), Some(1), "{printed}");
+    assert!(printed.contains("Failed { failure: Digest"), "{printed}");
+    eventually("the task has failed", || {
+        lab.platform.answers(&["task", "list", "--campaign", &campaign])[0]["state"] == "failed"
+    });
+}
