@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests too
 
 mod blocks;
+mod configs;
 mod device;
 mod downloads;
 mod page;
