@@ -51,6 +51,9 @@ pub struct Config {
     /// How the device reboots.
     #[serde(default)]
     pub reboot: RebootConfig,
+    /// Where the agent takes orders.
+    #[serde(default)]
+    pub control: ControlConfig,
     /// Faults for rehearsals.
     #[serde(default)]
     pub faults: FaultConfig,
@@ -201,6 +204,14 @@ pub enum RebootMode {
     Command,
 }
 
+/// `[control]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ControlConfig {
+    /// The path of the socket that [`crate::Control`] listens at. Default: none, the agent takes no orders.
+    pub socket: Option<PathBuf>,
+}
+
 /// `[faults]`: for rehearsals only.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -235,7 +246,8 @@ impl Config {
         let mut config: Config =
             toml::from_str(text).map_err(|error| ConfigError::from_toml(file, text, &error))?;
         config.storage.dir = base.join(&config.storage.dir);
-        for path in [&mut config.broker.ca, &mut config.download.ca].into_iter().flatten() {
+        let paths = [&mut config.broker.ca, &mut config.download.ca, &mut config.control.socket];
+        for path in paths.into_iter().flatten() {
             *path = base.join(&*path);
         }
         let modules = config.modules.iter_mut().map(|module| &mut module.install);

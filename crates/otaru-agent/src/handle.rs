@@ -5,7 +5,7 @@ use std::{sync::mpsc::Sender, time::Duration};
 use otaru_core::{Decision, SlotError};
 use otaru_wire::{Module, Step, Version};
 
-use crate::{http::FetchEvent, install::Install, link::LinkEvent};
+use crate::{control::Order, http::FetchEvent, install::Install, link::LinkEvent};
 
 /// Everything that wakes the loop.
 pub(crate) enum Wake {
@@ -61,6 +61,17 @@ impl Handle {
     /// off. A failure of the Task in hand ends it. [`otaru_core::Input::Report`] has the rules.
     pub fn report(&self, module: Module, step: Step, description: impl Into<String>) {
         self.send(Wake::Report(module, step, description.into()));
+    }
+
+    pub(crate) fn obey(&self, order: Order) {
+        match order {
+            Order::Accept => self.accept(),
+            Order::Postpone(pause) => self.postpone(pause),
+            Order::Refuse(reason) => self.refuse(reason),
+            Order::Cancel => self.cancel(),
+            Order::Report(module, step, text) => self.report(module, step, text),
+            Order::Stop => self.stop(),
+        }
     }
 
     /// Ends the agent: what is stored of a download is saved, so that the next start goes on at that byte, the

@@ -23,6 +23,7 @@ mod certificates;
 mod clock;
 mod command;
 mod config;
+mod control;
 mod events;
 mod fault;
 mod folder;
@@ -38,10 +39,11 @@ mod tls;
 pub use agent::{Agent, AgentError, Exit};
 pub use boot::{BootError, Slot, active_folder};
 pub use config::{
-    BrokerConfig, Config, ConfigError, DeviceConfig, DialectName, DownloadConfig, FaultConfig, HealthConfig,
-    InstallConfig, ModuleConfig, MqttVersion, PolicyConfig, PolicyMode, RebootConfig, RebootMode, Seconds,
-    Secret, StorageConfig,
+    BrokerConfig, Config, ConfigError, ControlConfig, DeviceConfig, DialectName, DownloadConfig, FaultConfig,
+    HealthConfig, InstallConfig, ModuleConfig, MqttVersion, PolicyConfig, PolicyMode, RebootConfig,
+    RebootMode, Seconds, Secret, StorageConfig,
 };
+pub use control::{Control, tell};
 pub use events::{AgentEvent, ModuleState};
 pub use handle::Handle;
 pub use install::{Install, Manifest, ManifestFile, Running, Standing};

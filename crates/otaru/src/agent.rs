@@ -3,7 +3,7 @@
 use std::thread;
 
 use anyhow::Context;
-use otaru_agent::{Agent, AgentEvent, Config, Exit, Handle};
+use otaru_agent::{Agent, AgentEvent, Config, Control, Exit, Handle};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     iterator::Signals,
@@ -17,7 +17,15 @@ use crate::{
 
 pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<u8> {
     let config = Config::load(&args.config).map_err(|error| Coded::new(exit::CONFIG, error.to_string()))?;
+    if let Some(order) = &args.tell {
+        return tell_running(&config, &order.join(" "));
+    }
+    let socket = config.control.socket.clone();
     let agent = Agent::new(config).context("starting the agent")?;
+    let _control = socket
+        .map(|path| Control::listen(&path, agent.handle()))
+        .transpose()
+        .map_err(|error| Coded::new(exit::CONFIG, format!("control.socket: {error}")))?;
     stop_on_signals(agent.handle())?;
     if args.stop_with_stdin {
         let handle = agent.handle();
@@ -41,6 +49,22 @@ pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<u8> {
         (Ok(Exit::Stopped), None) => Ok(exit::SUCCESS),
         (Err(error), _) => Err(anyhow::Error::new(error).context("running the agent")),
     }
+}
+
+/// Gives an order to the agent that runs with this configuration.
+fn tell_running(config: &Config, order: &str) -> anyhow::Result<u8> {
+    let Some(path) = &config.control.socket else {
+        let next = "the configuration has no control.socket: set it and restart the agent";
+        return Err(Coded::new(exit::CONFIG, next.to_owned()).into());
+    };
+    let answer = otaru_agent::tell(path, order).map_err(|error| {
+        let text = format!(
+            "no agent answers at {}: {error}; is one running with this configuration?",
+            path.display()
+        );
+        Coded::new(exit::UNAVAILABLE, text)
+    })?;
+    answer.map(|()| exit::SUCCESS).map_err(|why| Coded::new(exit::FAILURE, why).into())
 }
 
 fn stop_on_signals(handle: Handle) -> anyhow::Result<()> {

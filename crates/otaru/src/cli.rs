@@ -46,6 +46,9 @@ pub(crate) struct AgentArgs {
     /// Stop when stdin closes: a parent that ends, however it ends, leaves nothing behind
     #[arg(long)]
     pub(crate) stop_with_stdin: bool,
+    /// Give an order to the agent that runs with this configuration, such as `accept` or `postpone 3600`, and end
+    #[arg(long, value_name = "ORDER", num_args = 1.., conflicts_with_all = ["json", "stop_with_stdin"])]
+    pub(crate) tell: Option<Vec<String>>,
 }
 
 #[cfg(test)]

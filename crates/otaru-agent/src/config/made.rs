@@ -20,6 +20,7 @@ impl Config {
             policy: Default::default(),
             health: Default::default(),
             reboot: Default::default(),
+            control: Default::default(),
             faults: Default::default(),
         }
     }
