@@ -3,6 +3,7 @@
 //! What to do is decided in `otaru-fleet`; how it is spelled is known to `otaru-wire`. This crate connects both to
 //! sockets, a database and a folder.
 
+mod brake;
 pub mod files;
 pub mod gateway;
 pub mod http;

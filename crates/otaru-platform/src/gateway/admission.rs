@@ -66,6 +66,10 @@ pub(super) async fn admit<I: Ingest>(
             };
             info!(%peer, client_id = ?connect.login.client_id, why, "login refused");
             metrics::counter!(meters::REFUSED, "why" => why).increment(1);
+            tokio::select! {
+                () = gateway.brake.hold() => {}
+                _ = gateway.stopping.acquire() => {}
+            }
             farewell(socket, &connect.refuse(refusal)).await;
             return None;
         }

@@ -14,6 +14,7 @@ use super::{
     GatewayOptions, Ingest, Sessions, admission, connection,
     meters::{self, Meters},
 };
+use crate::brake::Brake;
 
 /// How long accepting pauses when the system is out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -36,6 +37,7 @@ pub async fn serve<I: Ingest>(
         ingest,
         sessions: sessions.clone(),
         options,
+        brake: Brake::new(),
         clock: Clock::start(),
         meters: Meters::new(),
     });
@@ -83,6 +85,7 @@ pub(super) struct Gateway<I> {
     pub(super) logins: Semaphore,
     /// Has no permits: waiting for one ends when it is closed, because the gateway stops.
     pub(super) stopping: Semaphore,
+    pub(super) brake: Brake,
     pub(super) clock: Clock,
     pub(super) meters: Meters,
 }

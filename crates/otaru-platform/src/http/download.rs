@@ -17,9 +17,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{TryStreamExt as _, future::BoxFuture};
+use hyper::ext::ReasonPhrase;
 use otaru_wire::http_range::{ByteRange, ContentRange, RangeRequest, write_unsatisfied};
 
 use crate::{
+    brake::Brake,
     files::{FileId, Files, OpenError, OpenFile},
     links::{Grant, LinkError, Links},
     service::{Clock, GrantError, ServedFile, Service},
@@ -43,6 +45,7 @@ pub(super) struct Downloads {
     pub(super) clock: Clock,
     pub(super) grants: Arc<dyn Grants>,
     pub(super) files: Arc<dyn Files>,
+    pub(super) brake: Brake,
 }
 
 /// Why a download is refused. Each is answered with an empty body.
@@ -65,7 +68,13 @@ enum Refusal {
 /// `GET` or `HEAD` of a link.
 pub(super) async fn download(State(downloads): State<Downloads>, request: Request<Body>) -> Response {
     let (request, _) = request.into_parts();
-    downloads.answer(&request).await.unwrap_or_else(|refusal| refusal.answer(request.uri.path()))
+    match downloads.answer(&request).await {
+        Ok(answer) => answer,
+        Err(refusal) => {
+            downloads.brake.hold().await;
+            refusal.answer(request.uri.path())
+        }
+    }
 }
 
 impl Downloads {
@@ -144,16 +153,19 @@ fn etag(id: FileId) -> HeaderValue {
 
 impl Refusal {
     fn answer(self, path: &str) -> Response {
-        let status = match &self {
-            Refusal::Link(LinkError::Malformed) | Refusal::Grant(GrantError::NotFound) => {
-                StatusCode::NOT_FOUND
+        let (status, phrase) = match &self {
+            Refusal::Link(LinkError::Malformed) => (StatusCode::NOT_FOUND, "Not Found: this is no link"),
+            Refusal::Grant(GrantError::NotFound) => {
+                (StatusCode::NOT_FOUND, "Not Found: there is no such task")
             }
-            Refusal::Link(LinkError::Forged | LinkError::Expired) => StatusCode::FORBIDDEN,
-            Refusal::Grant(GrantError::Closed(_) | GrantError::Withdrawn) => StatusCode::GONE,
+            Refusal::Link(LinkError::Forged) => (StatusCode::FORBIDDEN, "Forbidden: the link is not genuine"),
+            Refusal::Link(LinkError::Expired) => (StatusCode::FORBIDDEN, "Forbidden: the link has expired"),
+            Refusal::Grant(GrantError::Closed(_)) => (StatusCode::GONE, "Gone: the task is over"),
+            Refusal::Grant(GrantError::Withdrawn) => (StatusCode::GONE, "Gone: it was withdrawn"),
             Refusal::Grant(GrantError::Store(_)) | Refusal::File(_) | Refusal::Damaged { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
+                (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
             }
-            Refusal::Unsatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Refusal::Unsatisfiable { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "Range Not Satisfiable"),
         };
         if status.is_server_error() {
             tracing::error!(path, reason = %self, detail = ?self, "failed to serve a download");
@@ -162,6 +174,8 @@ impl Refusal {
         }
         let mut response = status.into_response();
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        // v3 looks at no status, but fails at a status line of more than 32 bytes (aliyun-iotkit-v3 §3.6).
+        response.extensions_mut().insert(ReasonPhrase::from_static(phrase.as_bytes()));
         if let Refusal::Unsatisfiable { size } = self {
             insert_content_range(response.headers_mut(), &write_unsatisfied(size));
         }

@@ -18,6 +18,7 @@ use super::{
     register::register,
 };
 use crate::{
+    brake::Brake,
     files::Files,
     links::Links,
     service::{Clock, Service},
@@ -37,7 +38,7 @@ pub(crate) struct Parts {
 pub(crate) fn router(parts: Parts) -> Router {
     let Parts { service, files, links, clock, gateway } = parts;
     let grants: Arc<dyn Grants> = Arc::new(service.clone());
-    let downloads = Downloads { links, clock, grants, files: Arc::clone(&files) };
+    let downloads = Downloads { links, clock, grants, files: Arc::clone(&files), brake: Brake::new() };
     let health = Health::new(service.clone(), Arc::clone(&files), gateway);
     Router::new()
         .merge(for_devices(downloads))

@@ -90,3 +90,31 @@ async fn what_a_device_downloads_has_title_case_headers_and_is_not_chunked() {
         assert_harmless(&answer);
     }
 }
+
+/// v3 passes over the status. A status line that does not end within 32 bytes is what it notices, with `-6`, instead of
+/// taking the answer for a file of no bytes (aliyun-iotkit-v3 §3.6).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_v3_sdk_notices_every_refusal_of_a_link_by_its_status_line() {
+    let platform = Platform::start().await;
+    let campaign = platform.campaign("2.0.0", &[&image(5000, 1)]).await;
+    let link = field(&platform.connected().await.push().await, "url").to_owned();
+    let good = target(&link);
+    let asked = |target: &str, more: &str| {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}\r\n");
+        let platform = &platform;
+        async move { platform.ask(request.as_bytes()).await }
+    };
+    let expired = good.replacen("?e=1", "?e=0", 1);
+    let mut refused = Vec::new();
+    for (target, more) in [("/f/x/y/1/0?e=1", ""), (&expired, ""), (good, "Range: bytes=5000-\r\n")] {
+        refused.push(asked(target, more).await);
+    }
+    platform.call("POST", &format!("/campaigns/{campaign}/cancel"), b"{}").await;
+    refused.push(asked(good, "").await);
+    assert_eq!(refused.iter().map(|answer| answer.code).collect::<Vec<_>>(), [404, 403, 416, 410]);
+    for answer in refused {
+        let line = answer.head.lines().next().unwrap();
+        assert!(line.len() + 2 > 32 && line.len() < 128, "{line}");
+        assert_harmless(&answer);
+    }
+}

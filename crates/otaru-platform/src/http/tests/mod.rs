@@ -32,6 +32,7 @@ use super::{
     server::{Limits, serve},
 };
 use crate::{
+    brake::Brake,
     files::{FileId, Files, LocalFiles},
     links::{DEFAULT_TTL, Grant, Granted, Links},
     service::{GrantError, ServedFile},
@@ -87,6 +88,7 @@ impl World {
             clock: Arc::new(move || Timestamp(clock.load(Ordering::Relaxed))),
             grants: Arc::new(tasks),
             files: Arc::new(files),
+            brake: Brake::new(),
         });
         let (address, stop, _) = listening(router, limits).await;
         Self { address, links, now, folder, _stop: stop }
