@@ -24,6 +24,7 @@ use crate::{
     install::{Installers, Surroundings, settle_all},
     link::{Link, LinkNotice},
     record_store::RecordStore,
+    remote_config::ConfigFile,
     tls::TrustError,
 };
 
@@ -75,6 +76,14 @@ pub enum AgentError {
         /// The module.
         module: Module,
     },
+    /// The file of Configs cannot be written.
+    #[error("remote_config.file: {file} cannot be used: {error}")]
+    RemoteConfig {
+        /// The file.
+        file: PathBuf,
+        /// The system's word.
+        error: std::io::Error,
+    },
     /// Which slot runs cannot be told.
     #[error(transparent)]
     Boot(#[from] BootError),
@@ -121,6 +130,8 @@ pub struct Agent {
     /// Why a module's files are not what its marker says.
     unsettled: BTreeMap<Module, SlotError>,
     rebooting: Option<RunningCommand>,
+    /// Where Configs go, if there is a place for them.
+    config_file: Option<ConfigFile>,
     mailbox: Receiver<Wake>,
     sender: Sender<Wake>,
     exit: Option<Exit>,
@@ -251,6 +262,13 @@ impl Agent {
             Wake::Cancel => self.inputs.push_back(Input::Cancel),
             Wake::Report(module, step, description) => {
                 self.inputs.push_back(Input::Report { module, step, description });
+            }
+            Wake::AskConfig => self.inputs.push_back(Input::AskConfig),
+            Wake::ConfigCommand(request, result) => {
+                if let Some(file) = &mut self.config_file {
+                    file.ended(request);
+                }
+                self.inputs.push_back(Input::ConfigTaken(request, result));
             }
             Wake::Stop => {
                 // Saved by the time the loop looks at `exit`: all that follows of an input is done before that.

@@ -54,6 +54,9 @@ pub struct Config {
     /// Where the agent takes orders.
     #[serde(default)]
     pub control: ControlConfig,
+    /// Where the platform's Configs go. Default: nowhere; each push is answered with 400.
+    #[serde(default)]
+    pub remote_config: Option<RemoteConfig>,
     /// Faults for rehearsals.
     #[serde(default)]
     pub faults: FaultConfig,
@@ -212,12 +215,34 @@ pub struct ControlConfig {
     pub socket: Option<PathBuf>,
 }
 
+/// `[remote_config]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteConfig {
+    /// The file that holds the newest Config.
+    pub file: PathBuf,
+    /// A program and its arguments, run once the file is there; status 0 says that the Config is in effect. Default:
+    /// none; a Config in its file is taken.
+    #[serde(default, deserialize_with = "value::command")]
+    pub command: Option<Vec<String>>,
+    /// Ask for the Config at each connect. Default: false.
+    #[serde(default)]
+    pub ask_at_connect: bool,
+    /// Largest Config taken, in bytes: it is held in memory. Default: 262144.
+    #[serde(default = "config_bytes", deserialize_with = "value::within::<_, 1, 16777216>")]
+    pub max_bytes: u64,
+}
+
 /// `[faults]`: for rehearsals only.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FaultConfig {
     /// Flips a bit of the byte at this offset of a package's first file, once in the storage folder's life.
     pub corrupt_write_at: Option<u64>,
+}
+
+fn config_bytes() -> u64 {
+    otaru_core::Policy::default().max_config_bytes
 }
 
 fn sixty() -> u64 {
@@ -249,6 +274,9 @@ impl Config {
         let paths = [&mut config.broker.ca, &mut config.download.ca, &mut config.control.socket];
         for path in paths.into_iter().flatten() {
             *path = base.join(&*path);
+        }
+        if let Some(remote) = &mut config.remote_config {
+            remote.file = base.join(&remote.file);
         }
         let modules = config.modules.iter_mut().map(|module| &mut module.install);
         for install in modules.chain([&mut config.install]) {

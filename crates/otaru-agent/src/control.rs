@@ -48,6 +48,7 @@ pub(crate) enum Order {
     Postpone(Duration),
     Refuse(String),
     Cancel,
+    AskConfig,
     Report(Module, Step, String),
     Stop,
 }
@@ -55,7 +56,7 @@ pub(crate) enum Order {
 /// Why a line is no order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OrderError {
-    #[error("{0:?} is no order; known are accept, postpone, refuse, cancel, report and stop")]
+    #[error("{0:?} is no order; known are accept, postpone, refuse, cancel, ask-config, report and stop")]
     Unknown(String),
     #[error("{order} takes {takes}")]
     Arguments { order: &'static str, takes: &'static str },
@@ -74,6 +75,7 @@ impl FromStr for Order {
         match word {
             "accept" => alone(Order::Accept, "accept"),
             "cancel" => alone(Order::Cancel, "cancel"),
+            "ask-config" => alone(Order::AskConfig, "ask-config"),
             "stop" => alone(Order::Stop, "stop"),
             "postpone" => match rest.parse() {
                 Ok(seconds @ 1..=31_536_000) => Ok(Order::Postpone(Duration::from_secs(seconds))),

@@ -2,7 +2,7 @@
 
 use std::{sync::mpsc::Sender, time::Duration};
 
-use otaru_core::{Decision, SlotError};
+use otaru_core::{Decision, RequestId, SlotError};
 use otaru_wire::{Module, Step, Version};
 
 use crate::{control::Order, http::FetchEvent, install::Install, link::LinkEvent};
@@ -15,11 +15,14 @@ pub(crate) enum Wake {
     Health(Result<(), String>),
     /// The reboot command ended.
     RebootCommand(Result<(), String>),
+    /// The program that a Config was shown to ended.
+    ConfigCommand(RequestId, Result<(), String>),
     /// An installer comes back from its work.
     Worked(Worked),
     Decide(Decision),
     Cancel,
     Report(Module, Step, String),
+    AskConfig,
     Stop,
 }
 
@@ -63,12 +66,19 @@ impl Handle {
         self.send(Wake::Report(module, step, description.into()));
     }
 
+    /// Asks the platform for its Config, and takes it even if it is the one taken last. Without `[remote_config]` in the
+    /// agent's configuration there is no place for it, and it is refused.
+    pub fn ask_config(&self) {
+        self.send(Wake::AskConfig);
+    }
+
     pub(crate) fn obey(&self, order: Order) {
         match order {
             Order::Accept => self.accept(),
             Order::Postpone(pause) => self.postpone(pause),
             Order::Refuse(reason) => self.refuse(reason),
             Order::Cancel => self.cancel(),
+            Order::AskConfig => self.ask_config(),
             Order::Report(module, step, text) => self.report(module, step, text),
             Order::Stop => self.stop(),
         }

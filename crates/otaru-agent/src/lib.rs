@@ -33,6 +33,7 @@ mod install;
 mod link;
 mod pace;
 mod record_store;
+mod remote_config;
 mod storage;
 mod tls;
 
@@ -41,7 +42,7 @@ pub use boot::{BootError, Slot, active_folder};
 pub use config::{
     BrokerConfig, Config, ConfigError, ControlConfig, DeviceConfig, DialectName, DownloadConfig, FaultConfig,
     HealthConfig, InstallConfig, ModuleConfig, MqttVersion, PolicyConfig, PolicyMode, RebootConfig,
-    RebootMode, Seconds, Secret, StorageConfig,
+    RebootMode, RemoteConfig, Seconds, Secret, StorageConfig,
 };
 pub use control::{Control, tell};
 pub use events::{AgentEvent, ModuleState};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use otaru_core::{Event, HealthVerdict, Input, Output, SlotError, Verified};
+use otaru_core::{ConfigSummary, Event, HealthVerdict, Input, Output, RequestId, SlotError, Verified};
 use otaru_wire::{Instant, Module, Version};
 
 use super::{Agent, Exit, Health, TRAFFIC_INTERVAL};
@@ -56,12 +56,15 @@ impl Agent {
                     tracing::warn!(%module, "a reported fallback will be told again: {error}");
                 }
             }
-            // Without a place for them, Configs are refused before they are fetched.
-            Output::DeliverConfig { request, .. } => {
-                let refused = Err("there is no place for it".to_owned());
-                self.inputs.push_back(Input::ConfigTaken(request, refused));
+            Output::DeliverConfig { request, config, bytes } => self.take_config(request, &config, &bytes),
+            Output::Event(event) => {
+                if let (Event::ConfigFailed { id: Some(id), .. }, Some(file)) =
+                    (&event, &mut self.config_file)
+                {
+                    file.given_up(id);
+                }
+                self.tell(event, observer);
             }
-            Output::Event(event) => self.tell(event, observer),
         }
     }
 
@@ -69,6 +72,16 @@ impl Agent {
     fn save(&mut self, record: &[u8]) -> Result<(), SlotError> {
         self.installers.sync()?;
         self.records.save(record).map_err(|error| medium(&error))
+    }
+
+    fn take_config(&mut self, request: RequestId, config: &ConfigSummary, bytes: &[u8]) {
+        let sender = self.sender.clone();
+        let done = move |result| drop(sender.send(Wake::ConfigCommand(request, result)));
+        let answer = match &mut self.config_file {
+            Some(file) => file.take(request, config, bytes, done),
+            None => Some(Err("there is no place for it".to_owned())),
+        };
+        self.inputs.extend(answer.map(|answer| Input::ConfigTaken(request, answer)));
     }
 
     fn prepare(&mut self, module: &Module, sizes: Vec<u64>, resume: bool) {

@@ -18,7 +18,7 @@ use super::{Agent, AgentError, Health, Traffic};
 use crate::{
     boot::BootMarkers,
     clock::Clock,
-    config::{Config, InstallConfig},
+    config::{Config, InstallConfig, RemoteConfig},
     fault::WriteFault,
     folder::Folder,
     handle::Wake,
@@ -26,6 +26,7 @@ use crate::{
     install::{InPlace, Install, Installers, Partition, Program, Programs, Slots, Surroundings},
     link::{Link, LinkTls},
     record_store::RecordStore,
+    remote_config::ConfigFile,
     storage::Storage,
     tls::Trust,
 };
@@ -73,6 +74,13 @@ impl Agent {
         let policy = policy(&config, installers.accept_delta());
         let (records, record) = RecordStore::open(&storage.folder, Record::from_bytes).map_err(at_storage)?;
 
+        let at_file =
+            |remote: &RemoteConfig, error| AgentError::RemoteConfig { file: remote.file.clone(), error };
+        let remote = config.remote_config.as_ref();
+        let config_file = remote
+            .map(|remote| ConfigFile::open(remote).map_err(|error| at_file(remote, error)))
+            .transpose()?;
+
         let (sender, mailbox) = channel();
         let seed = random()?;
         let updater = Updater::new(
@@ -102,6 +110,7 @@ impl Agent {
             health: Health::NotAsked,
             unsettled: BTreeMap::new(),
             rebooting: None,
+            config_file,
             mailbox,
             sender,
             exit: None,
@@ -151,7 +160,9 @@ fn configured(install: &InstallConfig, storage: &Folder, module: &Module) -> io:
 fn policy(config: &Config, accept_delta: bool) -> Policy {
     let mut policy = config.policy.policy();
     policy.accept_delta = accept_delta;
-    policy.max_config_bytes = 0;
+    let remote = config.remote_config.as_ref();
+    policy.max_config_bytes = remote.map_or(0, |remote| remote.max_bytes);
+    policy.ask_config_at_connect = remote.is_some_and(|remote| remote.ask_at_connect);
     for (_, install) in config.installs() {
         if let InstallConfig::Command { timeout_s, .. } = install {
             // The program's time includes the wait for an earlier run of it.

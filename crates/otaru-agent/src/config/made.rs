@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 
-use super::{BrokerConfig, Config, ConfigError, DeviceConfig, ModuleConfig, StorageConfig};
+use super::{BrokerConfig, Config, ConfigError, DeviceConfig, ModuleConfig, RemoteConfig, StorageConfig};
 
 impl Config {
     /// A device that keeps its slots, boot markers and Record in the folder `storage`, which is made where it is
@@ -21,6 +21,7 @@ impl Config {
             health: Default::default(),
             reboot: Default::default(),
             control: Default::default(),
+            remote_config: None,
             faults: Default::default(),
         }
     }
@@ -46,6 +47,14 @@ impl DeviceConfig {
                 ("version", version),
             ],
         )
+    }
+}
+
+impl RemoteConfig {
+    /// Configs go into `file`, without a program that looks at them.
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        let max_bytes = super::config_bytes();
+        Self { file: file.into(), command: None, ask_at_connect: false, max_bytes }
     }
 }
 

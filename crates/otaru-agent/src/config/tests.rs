@@ -79,6 +79,8 @@ fn a_wrong_value_is_told_with_file_line_and_key() {
         ("[[module]]\nname = \"a/b\"\nversion = \"1\"", "line 14, key name: module holds '/'"),
         ("[[module]]\nname = \"default\"\nversion = \"1\"", "gets its version in [device]"),
         ("[[module]]\nname = \"m\"\nversion = \"1 0\"", "line 15, key version: version holds ' '"),
+        ("[remote_config]\ncommand = [\"true\"]", "missing field `file`"),
+        ("[remote_config]\nfile = \"c\"\nmax_bytes = 0", "0 is not within 1 to 16777216"),
         ("[download]\nmax_bytes_per_second = 0", "line 14, key max_bytes_per_second: 0 is below 1"),
         ("[reboot]\nmode = \"now\"", "line 14, key mode"),
         ("[reboot]\nmode = \"command\"", "key reboot.command"),

@@ -31,6 +31,7 @@ fn every_order_reaches_the_agent_as_it_was_meant() {
         matches!(heard(&format!("refuse {reason}")), Wake::Decide(Decision::Refuse(why)) if why == reason)
     );
     assert!(matches!(heard("cancel"), Wake::Cancel));
+    assert!(matches!(heard("ask-config"), Wake::AskConfig));
     assert!(matches!(heard("stop"), Wake::Stop));
     let Wake::Report(module, step, text) = heard("report mcu 40 erasing  block 7") else { panic!() };
     assert_eq!((module.as_str(), step, text.as_str()), ("mcu", Step::Percent(40), "erasing  block 7"));

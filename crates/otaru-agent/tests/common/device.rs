@@ -63,6 +63,16 @@ struct Ear<'a> {
     hangs_up: bool,
 }
 
+impl Ear<'_> {
+    /// Pushes the Config if it is not answered; often is as good as once.
+    fn push_config(&mut self) {
+        let open = self.shared.world().config_open;
+        if let Some(config) = self.shared.config().filter(|_| open) {
+            self.answers.extend(aliyun::Platform.write_config(&self.device, 7, &config).unwrap());
+        }
+    }
+}
+
 impl Handler for Ear<'_> {
     fn message(&mut self, message: Message) -> Taken {
         assert!(aliyun::Platform.may_publish(&self.device, &message.topic), "{}", message.topic);
@@ -70,6 +80,11 @@ impl Handler for Ear<'_> {
         assert_eq!(uplink.device, self.device);
         self.shared.world().reports.push(uplink.report.clone());
         let notice = self.shared.notice();
+        match &uplink.report {
+            Report::Version { module, .. } if module.is_default() => self.push_config(),
+            Report::Progress { .. } => self.push_config(),
+            _ => {}
+        }
         match &uplink.report {
             Report::Version { module, version } => {
                 let DeviceId { product, device } = &self.device;
@@ -99,10 +114,14 @@ impl Handler for Ear<'_> {
                 }
                 None => self.hangs_up = true,
             },
-            Report::Progress { .. }
-            | Report::ConfigQuery
-            | Report::ConfigTaken { .. }
-            | Report::Gateway(_) => {}
+            Report::ConfigQuery => {
+                let (config, device) = (self.shared.config(), &self.device);
+                let answer = config.as_ref().ok_or(NoConfig::Absent);
+                let answer = aliyun::Platform.write_config_answer(device, &uplink.id, answer).unwrap();
+                self.answers.extend(answer);
+            }
+            Report::ConfigTaken { .. } => self.shared.world().config_open = false,
+            Report::Progress { .. } | Report::Gateway(_) => {}
         }
         Taken::Accepted
     }

@@ -15,8 +15,8 @@ use std::{
 };
 
 use otaru_wire::{
-    Block, BlockRequest, DeviceId, Digest, DigestMethod, File, Hasher, Instant, MessageId, Module, Notice,
-    Report, Source, Step, Version,
+    Block, BlockRequest, DeviceId, Digest, DigestMethod, File, Hasher, Instant, MessageId, Module, NoConfig,
+    Notice, Report, Source, Step, Version,
     dialect::{PlatformHalf, aliyun},
     http_range,
     mqtt::{Admission, Handler, Message, Qos, Refusal, Server, ServerOptions, Taken, admit},
@@ -26,6 +26,8 @@ use rustls::{ServerConnection, StreamOwned};
 use certificates::Vouched;
 
 pub(crate) const SECRET: &str = "00112233445566778899aabbccddeeff";
+/// The number of the Config's file.
+pub(crate) const CONFIG: usize = 99;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is offered, and what was heard.
@@ -55,6 +57,10 @@ pub(crate) struct World {
     pub(crate) blocks: Vec<BlockRequest>,
     /// Pushes to send, as they are, when the next version is reported.
     pub(crate) raw_pushes: Vec<String>,
+    /// The Config it has: id and bytes.
+    pub(crate) config: Option<(String, Arc<Vec<u8>>)>,
+    /// The Config is to be pushed at each connect until it is answered.
+    pub(crate) config_open: bool,
 }
 
 /// One request of the file server.
@@ -102,6 +108,8 @@ impl Platform {
             break_at_block: None,
             blocks: Vec::new(),
             raw_pushes: Vec::new(),
+            config: None,
+            config_open: false,
         };
         let mqtt = TcpListener::bind("127.0.0.1:0").unwrap();
         let http = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -181,6 +189,15 @@ impl Shared {
             }
             None => Box::new(stream),
         }
+    }
+
+    /// The Config with a link of today.
+    pub(crate) fn config(&self) -> Option<otaru_wire::Config> {
+        let world = self.world();
+        let (id, bytes) = world.config.as_ref()?;
+        let url = format!("http://127.0.0.1:{}/{CONFIG}?link={}", self.http.port(), world.link);
+        let (id, size, get_type) = (id.clone(), bytes.len() as u64, "file".to_owned());
+        Some(otaru_wire::Config { id, size, digest: sha256(bytes), url, get_type })
     }
 
     /// The notice for a device that runs something else.
