@@ -95,6 +95,8 @@ pub struct Device {
     pub id: DeviceId,
     /// What its logins are proven with.
     pub secret: Secret,
+    /// The gateway that it was added to: whose session may speak for it once it has logged in there.
+    pub gateway: Option<DeviceId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last connected or spoke; none if it never did.

@@ -14,9 +14,9 @@ use super::{
     Entry, Ingest, Refused,
     connection::{Connection, Seat},
     granting,
+    handle::Handle,
     listener::Gateway,
     meters,
-    sessions::Handle,
 };
 
 /// How long a refused peer has to take its answer before the socket is closed for good.

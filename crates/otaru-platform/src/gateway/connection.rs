@@ -17,10 +17,10 @@ use tracing::{debug, error, info, warn};
 
 use super::{
     Ingest, admission,
+    handle::{Handle, Leave},
     listener::Gateway,
     meters,
     rules::Rules,
-    sessions::{Handle, Leave},
 };
 
 /// Bytes read at once; the size of each thread's read buffer.
@@ -61,8 +61,8 @@ impl<I: Ingest> Seat<I> {
 
 impl<I: Ingest> Drop for Seat<I> {
     fn drop(&mut self) {
-        if self.gateway.sessions.exit(&self.handle) {
-            self.gateway.ingest.disconnected(&self.handle.admitted.device);
+        for device in self.gateway.sessions.exit(&self.handle) {
+            self.gateway.ingest.disconnected(&device);
         }
     }
 }
@@ -252,7 +252,7 @@ impl<I: Ingest> Connection<I> {
     /// Offers again what ingest had no room for, then reads what came behind it.
     fn catch_up(&mut self, gateway: &Gateway<I>, out: &mut Vec<u8>) -> Result<(), End> {
         if self.session.is_busy() {
-            let mut rules = Rules::new(gateway, &self.seat.handle.admitted, &mut self.has_strayed);
+            let mut rules = Rules::new(gateway, &self.seat.handle, &mut self.has_strayed);
             let retried = self.session.retry(gateway.clock.now(), &mut rules, out);
             retried.map_err(|violation| End::Misbehaved(violation.what()))?;
         }
@@ -264,7 +264,7 @@ impl<I: Ingest> Connection<I> {
     }
 
     fn feed(&mut self, gateway: &Gateway<I>, mut input: &[u8], out: &mut Vec<u8>) -> Result<(), End> {
-        let mut rules = Rules::new(gateway, &self.seat.handle.admitted, &mut self.has_strayed);
+        let mut rules = Rules::new(gateway, &self.seat.handle, &mut self.has_strayed);
         match self.session.received(gateway.clock.now(), &mut input, &mut rules, out) {
             Ok(Flow::Continue) => self.flush(gateway, out),
             Ok(Flow::Busy) => {

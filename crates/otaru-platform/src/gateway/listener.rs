@@ -48,7 +48,8 @@ pub async fn serve<I: Ingest>(
         tokio::select! {
             () = &mut shutdown => break,
             _ = sweep.tick() => {
-                sessions.sweep(gateway.clock.now());
+                let behind = sessions.sweep(gateway.clock.now());
+                metrics::gauge!(meters::BEHIND).set(behind as f64);
                 metrics::gauge!(meters::SESSIONS).set(sessions.count() as f64);
             }
             accepted = listener.accept() => match accepted {

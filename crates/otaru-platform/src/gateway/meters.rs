@@ -4,6 +4,8 @@ use metrics::{Counter, Unit, counter, describe_counter, describe_gauge};
 
 /// Devices that are connected.
 pub(super) const SESSIONS: &str = "otaru_mqtt_sessions";
+/// Devices that are connected behind gateways.
+pub(super) const BEHIND: &str = "otaru_mqtt_sub_devices";
 /// Sessions opened.
 pub(super) const OPENED: &str = "otaru_mqtt_sessions_opened_total";
 /// Sessions ended, by `why`.
@@ -33,6 +35,7 @@ impl Meters {
     /// Tells the recorder what each figure means, and finds the busy ones.
     pub(super) fn new() -> Self {
         describe_gauge!(SESSIONS, Unit::Count, "Devices that are connected.");
+        describe_gauge!(BEHIND, Unit::Count, "Devices that are connected behind gateways.");
         describe_counter!(OPENED, Unit::Count, "Sessions opened.");
         describe_counter!(ENDED, Unit::Count, "Sessions ended.");
         describe_counter!(GRANTED, Unit::Count, "Devices admitted for a grant alone.");

@@ -6,6 +6,7 @@
 mod admission;
 mod connection;
 mod granting;
+mod handle;
 mod listener;
 mod meters;
 mod rules;
@@ -73,7 +74,8 @@ pub trait Ingest: Send + Sync + 'static {
     /// Resolves when [`Ingest::published`] has room again for this device.
     fn ready(&self, device: &DeviceId) -> impl Future<Output = ()> + Send;
 
-    /// The device's session is gone. Not called for a session that a newer one of the same device replaced.
+    /// The device's session is gone, or that of the gateway it was behind. Not called for a device that has taken
+    /// another place since.
     fn disconnected(&self, device: &DeviceId);
 }
 

@@ -1,25 +1,21 @@
-//! Who is connected: one session a device, the newest wins.
+//! Who is connected: one place a device, in a session of its own or behind a gateway's; the newest wins.
 
 use std::{
     borrow::Borrow,
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet},
     hash::{BuildHasher, Hash, Hasher, RandomState},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
-use otaru_wire::{DeviceId, Instant, mqtt::Message};
-use tokio::sync::Notify;
+use otaru_wire::{DeviceId, GatewayRefusal, Instant, mqtt::Message};
 
-use super::Admitted;
+use super::handle::{Handle, Leave, lock};
 
 /// Locks that share the devices among them; a power of two.
 const SHARDS: usize = 64;
-
-/// Bytes that may wait in one device's outbox, unless it is a single message.
-const MAX_OUTBOX_BYTES: usize = 512 * 1024;
 
 /// Writes to devices that are connected. Cheap to clone.
 #[derive(Clone, Default)]
@@ -39,7 +35,7 @@ pub enum Delivery {
 }
 
 impl Sessions {
-    /// Hands a message to a device's session.
+    /// Hands a message to a device's session, or to that of the gateway it is behind.
     pub fn deliver(&self, device: &DeviceId, message: Message) -> Delivery {
         match self.find(device) {
             Some(handle) => handle.push(message),
@@ -47,27 +43,69 @@ impl Sessions {
         }
     }
 
-    /// Is the device connected to this node?
+    /// Is the device connected to this node, by itself or behind a gateway?
     pub fn is_connected(&self, device: &DeviceId) -> bool {
         self.find(device).is_some()
     }
 
-    /// How many devices are connected to this node.
+    /// How many sessions this node holds.
     pub fn count(&self) -> usize {
         self.inner.count.load(Ordering::Relaxed)
     }
 
-    /// Ends a device's session, if it has one (its secret was changed or it was deleted).
+    /// Ends a device's session, if it has one (its secret was changed or it was deleted). One behind a gateway is logged
+    /// out; the gateway stays.
     pub fn close(&self, device: &DeviceId) {
-        if let Some(handle) = self.find(device) {
-            handle.leave(Leave::Closed);
+        let mut shard = self.inner.shard(device);
+        if let Some(own) = shard.own.get(device) {
+            own.0.leave(Leave::Closed);
         }
+        shard.leave_gateway(device);
+    }
+
+    /// Lets a device in behind a gateway that is connected; whatever place it had before is given up. Whether the device
+    /// belongs there is for the caller to know.
+    ///
+    /// # Errors
+    /// [`GatewayRefusal`]: the gateway is not connected, or speaks for as many devices as one may.
+    pub fn log_in_behind(&self, gateway: &DeviceId, device: &DeviceId) -> Result<(), GatewayRefusal> {
+        if gateway == device {
+            return Err(GatewayRefusal::Itself);
+        }
+        let handle = self.session_of(gateway).ok_or(GatewayRefusal::Unavailable)?;
+        let mut shard = self.inner.shard(device);
+        handle.take_behind(device)?;
+        let former = shard.behind.insert(device.clone(), Arc::clone(&handle));
+        if let Some(former) = former.filter(|former| !Arc::ptr_eq(former, &handle)) {
+            former.drop_behind(device);
+        }
+        if let Some(own) = shard.own.take(device) {
+            self.inner.count.fetch_sub(1, Ordering::Relaxed);
+            own.0.leave(Leave::Replaced);
+        }
+        Ok(())
+    }
+
+    /// Logs a device out that is behind this gateway; false if it is not.
+    pub fn log_out_behind(&self, gateway: &DeviceId, device: &DeviceId) -> bool {
+        let mut shard = self.inner.shard(device);
+        let is_there = shard.behind.get(device).is_some_and(|handle| handle.admitted.device == *gateway);
+        if is_there {
+            shard.leave_gateway(device);
+        }
+        is_there
+    }
+
+    /// Has this device logged in through this gateway's session?
+    pub fn speaks_for(&self, gateway: &DeviceId, device: &DeviceId) -> bool {
+        self.session_of(gateway).is_some_and(|handle| handle.speaks_for(device))
     }
 
     /// Takes the device's place; whoever had it is told to leave.
     pub(super) fn enter(&self, handle: Arc<Handle>) {
-        let replaced = lock(self.inner.shard(&handle.admitted.device)).replace(ByDevice(handle));
-        match replaced {
+        let mut shard = self.inner.shard(&handle.admitted.device);
+        shard.leave_gateway(&handle.admitted.device);
+        match shard.own.replace(ByDevice(handle)) {
             Some(old) => old.0.leave(Leave::Replaced),
             None => {
                 self.inner.count.fetch_add(1, Ordering::Relaxed);
@@ -75,46 +113,81 @@ impl Sessions {
         }
     }
 
-    /// Gives the place up; false if a newer session has it.
-    pub(super) fn exit(&self, handle: &Arc<Handle>) -> bool {
-        let mut shard = lock(self.inner.shard(&handle.admitted.device));
-        let ours = shard.get(&handle.admitted.device).is_some_and(|entry| Arc::ptr_eq(&entry.0, handle));
-        if ours {
-            shard.remove(&handle.admitted.device);
+    /// Gives the place up, and those of the devices behind it; gives the devices that are gone now. The device itself is
+    /// not among them if it has taken another place since.
+    pub(super) fn exit(&self, handle: &Arc<Handle>) -> Vec<DeviceId> {
+        let mut gone = handle.end();
+        gone.retain(|device| {
+            let mut shard = self.inner.shard(device);
+            let ours = shard.behind.get(device).is_some_and(|entry| Arc::ptr_eq(entry, handle));
+            ours && shard.behind.remove(device).is_some()
+        });
+        let device = &handle.admitted.device;
+        let mut shard = self.inner.shard(device);
+        if shard.own.get(device).is_some_and(|entry| Arc::ptr_eq(&entry.0, handle)) {
+            shard.own.remove(device);
             self.inner.count.fetch_sub(1, Ordering::Relaxed);
+            gone.push(device.clone());
         }
-        ours
+        gone
     }
 
-    /// Tells every device whose deadline has passed to leave.
-    pub(super) fn sweep(&self, now: Instant) {
-        for shard in &self.inner.shards {
-            for entry in lock(shard).iter() {
+    /// Tells every device whose deadline has passed to leave; gives how many are connected behind gateways.
+    pub(super) fn sweep(&self, now: Instant) -> usize {
+        let mut behind = 0;
+        for shard in self.inner.shards.iter().map(lock) {
+            behind += shard.behind.len();
+            for entry in &shard.own {
                 if entry.0.deadline.load(Ordering::Relaxed) <= now.0 {
                     entry.0.leave(Leave::Silent);
                 }
             }
         }
+        behind
     }
 
     /// Tells every device to leave.
     pub(super) fn stop(&self) {
         for shard in &self.inner.shards {
-            for entry in lock(shard).iter() {
+            for entry in &lock(shard).own {
                 entry.0.leave(Leave::Stopping);
             }
         }
     }
 
+    /// The session that a device is reached by.
     fn find(&self, device: &DeviceId) -> Option<Arc<Handle>> {
-        lock(self.inner.shard(device)).get(device).map(|entry| Arc::clone(&entry.0))
+        let shard = self.inner.shard(device);
+        let own = shard.own.get(device).map(|entry| &entry.0);
+        own.or_else(|| shard.behind.get(device)).cloned()
+    }
+
+    /// The device's own session.
+    fn session_of(&self, device: &DeviceId) -> Option<Arc<Handle>> {
+        self.inner.shard(device).own.get(device).map(|entry| Arc::clone(&entry.0))
     }
 }
 
 struct Inner {
-    shards: [Mutex<HashSet<ByDevice>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
     count: AtomicUsize,
+}
+
+/// Where some of the devices are: each has at most one place. Locked before a handle's own lock, never after.
+#[derive(Default)]
+struct Shard {
+    own: HashSet<ByDevice>,
+    /// The gateway's session that a device behind it is reached by.
+    behind: HashMap<DeviceId, Arc<Handle>>,
+}
+
+impl Shard {
+    fn leave_gateway(&mut self, device: &DeviceId) {
+        if let Some(gateway) = self.behind.remove(device) {
+            gateway.drop_behind(device);
+        }
+    }
 }
 
 impl Default for Inner {
@@ -128,9 +201,9 @@ impl Default for Inner {
 }
 
 impl Inner {
-    fn shard(&self, device: &DeviceId) -> &Mutex<HashSet<ByDevice>> {
+    fn shard(&self, device: &DeviceId) -> MutexGuard<'_, Shard> {
         let at = usize::try_from(self.hasher.hash_one(device) % SHARDS as u64).unwrap_or(0);
-        self.shards.get(at).unwrap_or(&self.shards[0])
+        lock(self.shards.get(at).unwrap_or(&self.shards[0]))
     }
 }
 
@@ -156,107 +229,3 @@ impl PartialEq for ByDevice {
 }
 
 impl Eq for ByDevice {}
-
-/// Why a session must end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leave {
-    /// A newer session of the same device took its place.
-    Replaced,
-    /// The operator ended it.
-    Closed,
-    /// It was silent for too long, or took none of the bytes sent to it.
-    Silent,
-    /// The gateway stops.
-    Stopping,
-}
-
-impl Leave {
-    /// The MQTT 5 reason code (§3.14.2.1).
-    pub(super) fn code(self) -> u8 {
-        match self {
-            Self::Replaced => 0x8e,
-            Self::Closed => 0x98,
-            Self::Silent => 0x8d,
-            Self::Stopping => 0x8b,
-        }
-    }
-}
-
-/// The way to a connected device's task.
-pub(super) struct Handle {
-    pub(super) admitted: Admitted,
-    pub(super) wake: Notify,
-    max_outbox: usize,
-    /// Milliseconds on the gateway's clock; when the device counts as gone.
-    deadline: AtomicU64,
-    mail: Mutex<Mail>,
-}
-
-#[derive(Default)]
-struct Mail {
-    outbox: VecDeque<Message>,
-    bytes: usize,
-    leave: Option<Leave>,
-}
-
-impl Handle {
-    pub(super) fn new(admitted: Admitted, max_outbox: usize) -> Self {
-        Self {
-            admitted,
-            wake: Notify::new(),
-            max_outbox,
-            deadline: AtomicU64::new(u64::MAX),
-            mail: Mutex::default(),
-        }
-    }
-
-    /// `None`: it does not count as gone, however long it is silent.
-    pub(super) fn set_deadline(&self, deadline: Option<Instant>) {
-        self.deadline.store(deadline.map_or(u64::MAX, |deadline| deadline.0), Ordering::Relaxed);
-    }
-
-    pub(super) fn leaving(&self) -> Option<Leave> {
-        lock(&self.mail).leave
-    }
-
-    /// The oldest message, if `fits` says that it can go out now.
-    pub(super) fn pop(&self, fits: impl FnOnce(&Message) -> bool) -> Option<Message> {
-        let mut mail = lock(&self.mail);
-        if !mail.outbox.front().is_some_and(fits) {
-            return None;
-        }
-        let message = mail.outbox.pop_front()?;
-        mail.bytes = mail.bytes.saturating_sub(message.topic.len() + message.payload.len());
-        if mail.outbox.is_empty() {
-            // An idle device holds nothing.
-            mail.outbox = VecDeque::new();
-        }
-        Some(message)
-    }
-
-    fn push(&self, message: Message) -> Delivery {
-        let mut mail = lock(&self.mail);
-        if mail.leave.is_some() {
-            return Delivery::Offline;
-        }
-        let bytes = mail.bytes + message.topic.len() + message.payload.len();
-        if mail.outbox.len() >= self.max_outbox || (!mail.outbox.is_empty() && bytes > MAX_OUTBOX_BYTES) {
-            return Delivery::Full;
-        }
-        mail.bytes = bytes;
-        mail.outbox.push_back(message);
-        drop(mail);
-        self.wake.notify_one();
-        Delivery::Queued
-    }
-
-    fn leave(&self, why: Leave) {
-        lock(&self.mail).leave.get_or_insert(why);
-        self.wake.notify_one();
-    }
-}
-
-/// A panic elsewhere must not take the gateway down: nothing here is left half done while a lock is held.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

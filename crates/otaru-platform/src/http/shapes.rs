@@ -122,12 +122,23 @@ pub struct Device {
     pub product_key: ProductKey,
     /// Its name.
     pub device_name: DeviceName,
-    /// Is it connected now?
+    /// Is it connected now, by itself or behind its gateway?
     pub online: bool,
+    /// The gateway that it was added to; none if there is none.
+    pub gateway: Option<Gateway>,
     /// What its modules run, as it last reported.
     pub versions: BTreeMap<Module, Version>,
     /// When it last connected or spoke, Unix milliseconds; none if it never did.
     pub last_seen_ms: Option<u64>,
+}
+
+/// The device whose session may speak for another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// Its product.
+    pub product_key: ProductKey,
+    /// Its name.
+    pub device_name: DeviceName,
 }
 
 /// The answer to `GET …/devices`.

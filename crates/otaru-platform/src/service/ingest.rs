@@ -108,7 +108,7 @@ impl Service {
         Ok(Admitted { device, dialect: half })
     }
 
-    async fn known_device(&self, id: &DeviceId) -> Result<KnownDevice, StoreError> {
+    pub(super) async fn known_device(&self, id: &DeviceId) -> Result<KnownDevice, StoreError> {
         if let Some(known) = self.inner.devices.find(id) {
             return Ok(known);
         }

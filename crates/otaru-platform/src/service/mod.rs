@@ -9,6 +9,7 @@
 //! | `operator.rs`, `campaigns.rs`, `configs.rs`, `tokens.rs` | an operator asks |
 //! | `ingest.rs`, `lanes.rs`, `reports.rs` | a device connects or speaks |
 //! | `registration.rs` | a device registers itself |
+//! | `gateways.rs` | a gateway speaks of the devices behind it |
 //! | `notices.rs` | a device is told of its Task |
 //! | `stock.rs` | an operator is warned of what stock SDKs cannot take |
 //! | `grants.rs`, `blocks.rs` | a device follows a link, or asks for a block |
@@ -21,6 +22,7 @@ mod config_reports;
 mod configs;
 mod dialects;
 mod error;
+mod gateways;
 mod grants;
 mod ingest;
 mod known;
@@ -41,7 +43,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use otaru_fleet::Timestamp;
-use otaru_wire::{DeviceId, mqtt::Message};
+use otaru_wire::{DeviceId, GatewayRefusal, mqtt::Message};
 use tokio::sync::watch;
 
 pub use error::{GrantError, ServiceError};
@@ -83,8 +85,27 @@ pub trait Outbox: Send + Sync + 'static {
     /// Hands a message to a device's session.
     fn deliver(&self, device: &DeviceId, message: Message) -> Delivery;
 
-    /// Is the device connected?
+    /// Is the device connected, by itself or behind a gateway?
     fn is_connected(&self, device: &DeviceId) -> bool;
+
+    /// Lets a device in behind a gateway that is connected, as [`Sessions::log_in_behind`]. Refused by whoever holds no
+    /// gateways.
+    ///
+    /// # Errors
+    /// [`GatewayRefusal`]
+    fn log_in_behind(&self, _gateway: &DeviceId, _device: &DeviceId) -> Result<(), GatewayRefusal> {
+        Err(GatewayRefusal::Unavailable)
+    }
+
+    /// Logs a device out that is behind this gateway; false if it is not.
+    fn log_out_behind(&self, _gateway: &DeviceId, _device: &DeviceId) -> bool {
+        false
+    }
+
+    /// Has this device logged in through this gateway's session?
+    fn speaks_for(&self, _gateway: &DeviceId, _device: &DeviceId) -> bool {
+        false
+    }
 }
 
 impl Outbox for Sessions {
@@ -94,6 +115,18 @@ impl Outbox for Sessions {
 
     fn is_connected(&self, device: &DeviceId) -> bool {
         Sessions::is_connected(self, device)
+    }
+
+    fn log_in_behind(&self, gateway: &DeviceId, device: &DeviceId) -> Result<(), GatewayRefusal> {
+        Sessions::log_in_behind(self, gateway, device)
+    }
+
+    fn log_out_behind(&self, gateway: &DeviceId, device: &DeviceId) -> bool {
+        Sessions::log_out_behind(self, gateway, device)
+    }
+
+    fn speaks_for(&self, gateway: &DeviceId, device: &DeviceId) -> bool {
+        Sessions::speaks_for(self, gateway, device)
     }
 }
 

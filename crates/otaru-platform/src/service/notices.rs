@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use otaru_fleet::{CampaignId, Package, PackageId, Task, TaskId, TaskState, Transition};
-use otaru_wire::{DeviceId, GatewayRefusal, GatewayReport, MessageId, Notice, mqtt::Message};
+use otaru_wire::{DeviceId, MessageId, Notice, mqtt::Message};
 use tokio::{
     sync::watch,
     time::{Interval, MissedTickBehavior, interval},
@@ -107,22 +107,6 @@ impl Service {
                 self.inner.parts.outbox.deliver(device, message);
             }
             Err(error) => error!(%device, %error, "{device} cannot be answered: {error}"),
-        }
-        Ok(())
-    }
-
-    /// Tells a gateway that devices behind it are not taken.
-    pub(super) async fn refuse_gateway(
-        &self,
-        gateway: &DeviceId,
-        id: &MessageId,
-        report: &GatewayReport,
-    ) -> Result<(), StoreError> {
-        let half = self.half_of(gateway).await?;
-        if let Some(message) =
-            half.write_gateway_answer(gateway, id, report, Err(GatewayRefusal::Unavailable))
-        {
-            self.inner.parts.outbox.deliver(gateway, message);
         }
         Ok(())
     }

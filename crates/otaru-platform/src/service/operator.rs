@@ -71,7 +71,7 @@ impl Service {
             return Err(ServiceError::LongLinks { len: longest });
         }
         let secret = secret_or_fresh(secret)?;
-        let device = Device { id, secret, created_at: self.now(), last_seen_at: None };
+        let device = Device { id, secret, gateway: None, created_at: self.now(), last_seen_at: None };
         self.store().add_device(device.clone()).await?;
         self.inner.devices.forget(&device.id);
         Ok(device)

@@ -25,26 +25,30 @@ const QUIET: Duration = Duration::from_secs(60);
 impl Service {
     /// Understands a message and does what it asks. A message that cannot be understood changes nothing.
     pub(super) async fn take(&self, from: &Admitted, message: &Message) {
-        let device = &from.device;
+        let speaker = &from.device;
         let uplink = match from.dialect.read_report(&message.topic, &message.payload) {
             Ok(uplink) => uplink,
             Err(error) => {
                 metrics::counter!(meters::REPORTS_MALFORMED).increment(1);
-                if self.may_complain(device) {
-                    warn!(%device, topic = message.topic, %error, "{device} sent what cannot be understood: {error}");
+                if self.may_complain(speaker) {
+                    warn!(device = %speaker, topic = message.topic, %error, "{speaker} sent what cannot be understood: {error}");
                 }
                 return;
             }
         };
-        if uplink.device != *device {
+        let device = &uplink.device;
+        if device != speaker && !self.may_speak(from, device, &message.topic) {
             metrics::counter!(meters::REPORTS_MALFORMED).increment(1);
-            if self.may_complain(device) {
-                warn!(%device, topic = message.topic, "{device} spoke for {}, which it may not", uplink.device);
+            if self.may_complain(speaker) {
+                warn!(device = %speaker, topic = message.topic, "{speaker} spoke for {device}, which it may not");
             }
             return;
         }
         metrics::counter!(meters::REPORTS, "kind" => kind(&uplink.report)).increment(1);
         self.inner.seen.note(device, self.now());
+        if device != speaker {
+            self.inner.seen.note(speaker, self.now());
+        }
         for _ in 0..TRIES {
             let question = Question { topic: &message.topic, device, id: &uplink.id };
             let Err(error) = self.act(&question, &uplink.report).await else { return };
@@ -61,9 +65,16 @@ impl Service {
         error!(%device, topic = message.topic, "a report of {device} was given up");
     }
 
+    /// May a gateway speak for a device on this topic? The device has logged in through it, and may have left since the
+    /// message came.
+    fn may_speak(&self, from: &Admitted, device: &DeviceId, topic: &str) -> bool {
+        from.dialect.on_behalf(topic).as_ref() == Some(device)
+            && self.inner.parts.outbox.speaks_for(&from.device, device)
+    }
+
     /// Was no fault of this device logged for [`QUIET`]? A device that repeats one must not fill the log; each is
     /// counted in any case.
-    fn may_complain(&self, device: &DeviceId) -> bool {
+    pub(super) fn may_complain(&self, device: &DeviceId) -> bool {
         let (now, complained) = (self.now(), &self.inner.complained);
         let may = complained.find(device).is_none_or(|last| now >= last + QUIET);
         if may {
@@ -83,7 +94,7 @@ impl Service {
             Report::Block(request) => self.answer_block(device, id, request).await,
             Report::ConfigQuery => self.answer_config(device, id).await,
             Report::ConfigTaken { push, code } => self.config_answered(device, push, *code).await,
-            Report::Gateway(report) => self.refuse_gateway(device, id, report).await,
+            Report::Gateway(report) => self.gateway_said(device, id, report).await,
         }
     }
 

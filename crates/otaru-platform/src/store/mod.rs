@@ -157,6 +157,15 @@ pub trait Catalog: Send + Sync {
     fn packages(&self, product: Option<&ProductKey>, page: Page<PackageId>) -> Answer<'_, Vec<Package>>;
 }
 
+/// Which devices are behind which gateway. [`Catalog::device`] tells.
+pub trait Gateways: Send + Sync {
+    /// Puts devices behind a gateway, all or none; one that was behind another is moved. Conflict if more than
+    /// [`otaru_wire::MAX_SUB_DEVICES`] would be behind it.
+    fn set_gateway(&self, devices: Vec<DeviceId>, gateway: &DeviceId) -> Answer<'_, ()>;
+    /// Takes devices from behind a gateway, all or none. Conflict if one is not behind it.
+    fn unset_gateway(&self, devices: Vec<DeviceId>, gateway: &DeviceId) -> Answer<'_, ()>;
+}
+
 /// Campaigns.
 pub trait Campaigns: Send + Sync {
     /// Plans a campaign with [`otaru_fleet::plan`] and keeps it with its tasks and skips, all or nothing.
@@ -278,7 +287,7 @@ pub trait Keys: Send + Sync {
 }
 
 /// Everything that is kept.
-pub trait Store: Catalog + Campaigns + Tasks + Configs + Keys + 'static {
+pub trait Store: Catalog + Gateways + Campaigns + Tasks + Configs + Keys + 'static {
     /// Writes something and takes it back: fails if the store cannot be written to.
     fn probe(&self) -> Answer<'_, ()>;
 }

@@ -1,6 +1,7 @@
 //! The device gateway over loopback sockets, with a platform of the test's own behind it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers outside #[test] functions
 
+mod behind;
 mod granting;
 mod hostile;
 mod peer;

@@ -50,6 +50,11 @@ impl PlatformHalf for Simple {
         filter.strip_prefix("down/") == Some(device.device.as_str())
     }
 
+    fn on_behalf(&self, topic: &str) -> Option<DeviceId> {
+        let name = topic.strip_prefix("up/").or_else(|| topic.strip_prefix("down/"))?;
+        DeviceName::new(name).is_ok().then(|| device(name))
+    }
+
     fn read_report(&self, _: &str, _: &[u8]) -> Result<Uplink, ReadError> {
         Err(ReadError::UnknownTopic)
     }

@@ -6,6 +6,7 @@ mod blocks;
 mod configs;
 mod device;
 mod downloads;
+mod gateways;
 mod page;
 mod pushes;
 mod ranges;

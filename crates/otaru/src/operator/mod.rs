@@ -77,9 +77,13 @@ pub(crate) fn device(args: Operator<DeviceCommand>) -> anyhow::Result<u8> {
                 let versions: Vec<String> =
                     device.versions.iter().map(|(module, version)| format!("{module} {version}")).collect();
                 let online = if device.online { "online" } else { "offline" };
-                vec![device.device_name.to_string(), online.to_owned(), versions.join(", ")]
+                let behind = device.gateway.as_ref().map_or(String::new(), |gateway| {
+                    format!("{}/{}", gateway.product_key, gateway.device_name)
+                });
+                vec![device.device_name.to_string(), online.to_owned(), versions.join(", "), behind]
             };
-            list(args.platform.json, &calls::devices(&client, &product)?, &["device", "", "runs"], row)?;
+            let head = ["device", "", "runs", "behind"];
+            list(args.platform.json, &calls::devices(&client, &product)?, &head, row)?;
         }
     }
     Ok(exit::SUCCESS)

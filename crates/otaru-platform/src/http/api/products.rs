@@ -103,6 +103,10 @@ fn device(view: DeviceView) -> shapes::Device {
         product_key: view.device.id.product,
         device_name: view.device.id.device,
         online: view.connected,
+        gateway: view
+            .device
+            .gateway
+            .map(|gateway| shapes::Gateway { product_key: gateway.product, device_name: gateway.device }),
         versions: view.running.into_iter().map(|running| (running.module, running.version)).collect(),
         last_seen_ms: view.device.last_seen_at.map(|at| at.0),
     }

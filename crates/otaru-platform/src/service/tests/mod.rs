@@ -2,6 +2,7 @@
 
 mod blocks;
 mod configs;
+mod gateways;
 mod main_job;
 mod operators;
 mod refusals;
@@ -49,6 +50,8 @@ fn v(text: &str) -> Version {
 #[derive(Default)]
 struct Wire {
     connected: Mutex<HashSet<DeviceId>>,
+    /// Devices behind a gateway, and which.
+    behind: Mutex<HashMap<DeviceId, DeviceId>>,
     sent: Mutex<HashMap<DeviceId, Vec<Message>>>,
     /// Does every device refuse to take more?
     full: AtomicBool,
@@ -67,7 +70,25 @@ impl Outbox for Wire {
     }
 
     fn is_connected(&self, device: &DeviceId) -> bool {
-        self.connected.lock().unwrap().contains(device)
+        let behind = self.behind.lock().unwrap();
+        self.connected.lock().unwrap().contains(behind.get(device).unwrap_or(device))
+    }
+
+    fn log_in_behind(&self, gateway: &DeviceId, device: &DeviceId) -> Result<(), GatewayRefusal> {
+        self.behind.lock().unwrap().insert(device.clone(), gateway.clone());
+        Ok(())
+    }
+
+    fn log_out_behind(&self, gateway: &DeviceId, device: &DeviceId) -> bool {
+        let is_there = self.speaks_for(gateway, device);
+        if is_there {
+            self.behind.lock().unwrap().remove(device);
+        }
+        is_there
+    }
+
+    fn speaks_for(&self, gateway: &DeviceId, device: &DeviceId) -> bool {
+        self.behind.lock().unwrap().get(device) == Some(gateway)
     }
 }
 

@@ -121,3 +121,43 @@ pub(in crate::store) async fn a_products_rule_for_registration_is_kept_and_can_b
     let nowhere = store.set_registration(&key("a2"), rule(Registrants::Any, false)).await;
     assert_eq!(nowhere, Err(StoreError::NotFound { what: What::Product }));
 }
+
+async fn gateway_of(store: &impl Store, device: &str) -> Option<DeviceId> {
+    store.device(&id(device)).await.unwrap().gateway
+}
+
+pub(in crate::store) async fn a_device_is_behind_one_gateway_at_a_time(store: impl Store) {
+    fleet(&store, &["gw1", "gw2", "s1", "s2"]).await;
+    assert_eq!(gateway_of(&store, "s1").await, None);
+    store.set_gateway(vec![id("s1"), id("s2")], &id("gw1")).await.unwrap();
+    store.set_gateway(vec![id("s1")], &id("gw1")).await.unwrap();
+    assert_eq!(gateway_of(&store, "s1").await, Some(id("gw1")));
+    store.set_gateway(vec![id("s2")], &id("gw2")).await.unwrap();
+    let listed = store.devices(&key("a1"), Page::first(10)).await.unwrap();
+    let gateways: Vec<_> = listed.into_iter().map(|device| device.gateway).collect();
+    assert_eq!(gateways, [None, None, Some(id("gw1")), Some(id("gw2"))]);
+    store.unset_gateway(vec![id("s1")], &id("gw1")).await.unwrap();
+    assert_eq!(gateway_of(&store, "s1").await, None);
+    assert_eq!(gateway_of(&store, "s2").await, Some(id("gw2")));
+}
+
+pub(in crate::store) async fn what_cannot_be_put_behind_a_gateway_leaves_all_as_it_was(store: impl Store) {
+    fleet(&store, &["gw1", "gw2", "s1", "s2"]).await;
+    store.set_gateway(vec![id("s1")], &id("gw1")).await.unwrap();
+    let missing = Err(StoreError::NotFound { what: What::Device });
+    assert_eq!(store.set_gateway(vec![id("s1"), id("nobody")], &id("gw2")).await, missing);
+    assert_eq!(store.set_gateway(vec![id("s1")], &id("nobody")).await, missing);
+    let not_its_own = store.unset_gateway(vec![id("s1"), id("s2")], &id("gw1")).await;
+    assert!(matches!(not_its_own, Err(StoreError::Conflict(_))), "{not_its_own:?}");
+    assert_eq!(gateway_of(&store, "s1").await, Some(id("gw1")));
+
+    let many: Vec<_> = (0..MAX_SUB_DEVICES).map(|number| format!("many-{number}")).collect();
+    for name in &many {
+        store.add_device(device(name)).await.unwrap();
+    }
+    let many: Vec<_> = many.iter().map(|name| id(name)).collect();
+    store.set_gateway(many, &id("gw2")).await.unwrap();
+    let one_more = store.set_gateway(vec![id("s2")], &id("gw2")).await;
+    assert!(matches!(one_more, Err(StoreError::Conflict(_))), "{one_more:?}");
+    assert_eq!(gateway_of(&store, "s2").await, None);
+}

@@ -7,7 +7,7 @@ use otaru_fleet::{
     PackageId, Product, Registrants, RegistrationRule, Scope, Secret, SkipReason, Targets, Task, TaskId,
     TaskState, Timestamp, Transition,
 };
-use otaru_wire::{DeviceId, DeviceName, DigestMethod, Module, ProductKey, Step, Version};
+use otaru_wire::{DeviceId, DeviceName, DigestMethod, MAX_SUB_DEVICES, Module, ProductKey, Step, Version};
 
 use super::*;
 use crate::files::{FileId, Stored};
@@ -44,6 +44,8 @@ macro_rules! store_contract {
                 a_device_cannot_make_the_store_grow_without_bound
                 the_time_a_device_was_seen_never_goes_back
                 tokens_and_secrets_are_kept
+                a_device_is_behind_one_gateway_at_a_time
+                what_cannot_be_put_behind_a_gateway_leaves_all_as_it_was
                 a_products_rule_for_registration_is_kept_and_can_be_changed
                 the_last_five_configs_of_a_product_are_kept
                 a_config_that_is_off_or_missing_cannot_be_pushed
@@ -97,7 +99,13 @@ fn product(text: &str) -> Product {
 }
 
 fn device(text: &str) -> Device {
-    Device { id: id(text), secret: Secret::new(format!("ds-{text}")), created_at: NOW, last_seen_at: None }
+    Device {
+        id: id(text),
+        secret: Secret::new(format!("ds-{text}")),
+        gateway: None,
+        created_at: NOW,
+        last_seen_at: None,
+    }
 }
 
 fn file(number: u8) -> Stored {

@@ -7,6 +7,7 @@ mod campaigns;
 mod catalog;
 mod configs;
 mod errors;
+mod gateways;
 mod keys;
 mod readers;
 mod rows;

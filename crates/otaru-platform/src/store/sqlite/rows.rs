@@ -7,7 +7,10 @@ use otaru_fleet::{
     TaskId, TaskState, Timestamp,
 };
 use otaru_wire::{DeviceId, DigestMethod, Version};
-use rusqlite::{Result, Row, types::Type};
+use rusqlite::{
+    Result, Row,
+    types::{Type, ValueRef},
+};
 
 use crate::store::KnownTask;
 
@@ -23,7 +26,9 @@ pub(super) fn product(row: &Row<'_>) -> Result<Product> {
     })
 }
 
-pub(super) const DEVICE: &str = "product, name, secret, created_at, last_seen_at";
+pub(super) const DEVICE: &str = "product, name, secret, created_at, last_seen_at, \
+    (SELECT g.product FROM devices g WHERE g.id = devices.gateway), \
+    (SELECT g.name FROM devices g WHERE g.id = devices.gateway)";
 
 pub(super) fn device(row: &Row<'_>) -> Result<Device> {
     Ok(Device {
@@ -31,6 +36,10 @@ pub(super) fn device(row: &Row<'_>) -> Result<Device> {
         secret: Secret::new(row.get::<_, String>(2)?),
         created_at: time(row, 3)?,
         last_seen_at: maybe_time(row, 4)?,
+        gateway: match row.get_ref(5)? {
+            ValueRef::Null => None,
+            _ => Some(DeviceId { product: text(row, 5)?, device: text(row, 6)? }),
+        },
     })
 }
 
