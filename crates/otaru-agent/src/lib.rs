@@ -14,6 +14,11 @@
 //! It decides nothing: `otaru-core` does, and this crate carries out what it says. It checks no signature, runs no
 //! script of a package and never writes the slot that runs. How bytes get to where they run: [`Install`].
 
+/// The page's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/device-sdk.md")]
+mod device_sdk {}
+
 mod agent;
 mod backoff;
 mod boot;

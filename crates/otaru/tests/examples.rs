@@ -1,4 +1,4 @@
-//! The agent's examples, each against a platform that runs.
+//! The examples of `docs/device-sdk.md`, each against a platform that runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
@@ -226,6 +226,53 @@ fn module() {
     lab.assert_runs("device", "motor", &files);
     let devices = lab.platform.answers(&["device", "list", "pump"]);
     assert_eq!(devices[0]["versions"], serde_json::json!({ "default": "1.0.0", "motor": "8" }));
+}
+
+#[test]
+fn mqtt_download() {
+    let lab = Lab::start();
+    let files = [image(9, 150_001)];
+    let campaign = lab.campaign("2.0.0", &files, &["--over", "mqtt"]);
+    lab.run("mqtt_download").succeeds();
+    lab.assert_succeeded(&campaign);
+    lab.assert_runs("device", "default", &files);
+    let url = format!("http://{}/metrics", lab.platform.http);
+    let metrics = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
+    assert!(metrics.contains("\notaru_block_bytes_total 150001\n"), "{metrics}");
+    assert!(!metrics.contains("otaru_download_bytes_total"), "nothing comes over HTTP: {metrics}");
+}
+
+#[test]
+fn own_slot() {
+    let lab = Lab::start();
+    let image = image(10, 300_000);
+    let campaign = lab.campaign("2.0.0", std::slice::from_ref(&image), &[]);
+    lab.run("own_slot").succeeds();
+    lab.assert_succeeded(&campaign);
+    let chip = fs::read(lab.folder.path().join("chip.bin")).unwrap();
+    let (halves, boots) = chip.split_at(2 << 20);
+    assert!(halves[1 << 20..][..image.len()] == image, "half b holds the image");
+    assert!(halves[..1 << 20].iter().all(|byte| *byte == 0), "half a was not written");
+    assert_eq!(boots, b"b");
+}
+
+#[test]
+fn device() {
+    let lab = Lab::start();
+    let files = [image(11, 50_000)];
+    let campaign = lab.campaign("2.0.0", &files, &[]);
+    let config = format!(
+        "[device]\nproduct_key = \"pump\"\ndevice_name = \"pump-001\"\ndevice_secret = {:?}\nversion = \"1.0.0\"\n\
+         [broker]\naddress = {:?}\n[storage]\ndir = \"device\"\n[reboot]\nmode = \"exit\"\n",
+        lab.secret, lab.platform.mqtt
+    );
+    fs::write(lab.folder.path().join("agent.toml"), config).unwrap();
+    let (status, printed) = lab.run_with("device", &["agent.toml"]).end();
+    assert_eq!(status.code(), Some(10), "its supervisor is to start it again: {printed}");
+    let mut again = lab.run_with("device", &["agent.toml"]);
+    again.until("\"event\":\"updated\"");
+    lab.assert_succeeded(&campaign);
+    lab.assert_runs("device", "default", &files);
 }
 
 #[test]
