@@ -6,7 +6,7 @@ mod link;
 use std::collections::HashMap;
 
 use otaru_core::{HealthVerdict, Input, Output, Policy, Record, RequestId, Updater, UpdaterOptions};
-use otaru_wire::{DeviceId, Instant, Module, Version, dialect::aliyun};
+use otaru_wire::{DeviceId, Instant, Module, Version, dialect::DeviceHalf};
 
 use crate::{
     boot::{self, Copies, Marker},
@@ -28,6 +28,7 @@ pub(crate) struct DeviceOptions {
     /// Starts that a Trial gets.
     pub(crate) tries: u32,
     pub(crate) planted: Option<Planted>,
+    pub(crate) dialect: &'static dyn DeviceHalf,
     pub(crate) seed: u64,
 }
 
@@ -146,7 +147,8 @@ impl Device {
         });
         let device = self.options.id.clone();
         let policy = self.options.policy.clone();
-        let options = UpdaterOptions { device, dialect: &aliyun::Device, policy, seed: self.options.seed };
+        let options =
+            UpdaterOptions { device, dialect: self.options.dialect, policy, seed: self.options.seed };
         self.updater = Some(Updater::new(options, record));
         let wait = outside.rng.between(50, 5_000);
         outside.at(outside.now + wait, Happening::Connect { device: self.options.index, boot: self.boot });

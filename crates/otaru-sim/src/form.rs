@@ -3,7 +3,10 @@
 use std::{fmt, str::FromStr};
 
 use otaru_fleet::Over;
-use otaru_wire::{DigestMethod, Module};
+use otaru_wire::{
+    DigestMethod, Module,
+    dialect::{DeviceHalf, aliyun},
+};
 
 /// One form of a notice of the aliyun dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,17 +23,19 @@ pub enum Form {
     ModuleMd5,
     /// Three files in blocks over MQTT, SHA-256; the last has one byte.
     OverMqtt,
+    /// One file, SHA-256 with an MD5 beside it, to a device of the v3 generation.
+    V3,
 }
 
 /// A text that names no form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no form is named {0:?} (known: one-file, three-files, module, md5, module-md5, over-mqtt)")]
+#[error("no form is named {0:?} (known: one-file, three-files, module, md5, module-md5, over-mqtt, v3)")]
 pub struct UnknownForm(pub String);
 
 impl Form {
     /// Every form.
-    pub const ALL: [Form; 6] =
-        [Form::OneFile, Form::ThreeFiles, Form::Module, Form::Md5, Form::ModuleMd5, Form::OverMqtt];
+    pub const ALL: [Form; 7] =
+        [Form::OneFile, Form::ThreeFiles, Form::Module, Form::Md5, Form::ModuleMd5, Form::OverMqtt, Form::V3];
 
     /// Its name, as in `--form`.
     pub const fn as_str(self) -> &'static str {
@@ -41,21 +46,29 @@ impl Form {
             Form::Md5 => "md5",
             Form::ModuleMd5 => "module-md5",
             Form::OverMqtt => "over-mqtt",
+            Form::V3 => "v3",
         }
     }
 
     pub(crate) fn module(self) -> Module {
         match self {
             Form::Module | Form::ModuleMd5 => Module::new("mcu").unwrap_or_default(),
-            Form::OneFile | Form::ThreeFiles | Form::Md5 | Form::OverMqtt => Module::default(),
+            Form::OneFile | Form::ThreeFiles | Form::Md5 | Form::OverMqtt | Form::V3 => Module::default(),
         }
     }
 
     pub(crate) fn method(self) -> DigestMethod {
         match self {
             Form::Md5 | Form::ModuleMd5 => DigestMethod::Md5,
-            Form::OneFile | Form::ThreeFiles | Form::Module | Form::OverMqtt => DigestMethod::Sha256,
+            Form::OneFile | Form::ThreeFiles | Form::Module | Form::OverMqtt | Form::V3 => {
+                DigestMethod::Sha256
+            }
         }
+    }
+
+    /// How its devices speak.
+    pub(crate) fn dialect(self) -> &'static dyn DeviceHalf {
+        if self == Form::V3 { &aliyun::DeviceV3 } else { &aliyun::Device }
     }
 
     pub(crate) fn over(self) -> Over {
@@ -66,7 +79,7 @@ impl Form {
     pub(crate) fn sizes(self, size: u64) -> Vec<u64> {
         match self {
             Form::ThreeFiles | Form::ModuleMd5 | Form::OverMqtt => vec![size * 2 / 3 + 1, size / 3 + 1, 1],
-            Form::OneFile | Form::Module | Form::Md5 => vec![size.max(1)],
+            Form::OneFile | Form::Module | Form::Md5 | Form::V3 => vec![size.max(1)],
         }
     }
 }

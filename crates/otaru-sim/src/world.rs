@@ -84,7 +84,8 @@ impl World {
         let devices = ids.into_iter().enumerate().map(|(index, id)| {
             let (planted, seed) = (options.planted, options.seed + index as u64);
             let (policy, tries, remains) = (policy.clone(), options.tries, options.size as usize + 1000);
-            let options = DeviceOptions { index, id, policy, remains, tries, planted, seed };
+            let dialect = options.form.dialect();
+            let options = DeviceOptions { index, id, policy, remains, tries, planted, dialect, seed };
             Device::new(options, &outside, &running)
         });
         let devices: Vec<_> = devices.collect();

@@ -3,7 +3,7 @@
 use otaru_core::Input;
 use otaru_wire::{
     BlockRequest, Report,
-    dialect::{DeviceHalf, PlatformHalf, Uplink, aliyun},
+    dialect::{PlatformHalf, Uplink, aliyun},
     mqtt::{Message, Qos},
 };
 
@@ -157,7 +157,7 @@ impl Device {
         };
         if self.boot > 1 && !self.stored_since_boot {
             let request = BlockRequest { offset: 0, ..request };
-            *message = aliyun::Device.write_report(&self.options.id, 0, &Report::Block(request));
+            *message = self.options.dialect.write_report(&self.options.id, 0, &Report::Block(request));
         }
     }
 
