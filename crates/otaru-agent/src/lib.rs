@@ -31,6 +31,7 @@ mod config;
 mod control;
 mod events;
 mod fault;
+mod fetch;
 mod folder;
 mod handle;
 mod http;
@@ -51,6 +52,7 @@ pub use config::{
 };
 pub use control::{Control, tell};
 pub use events::{AgentEvent, ModuleState};
+pub use fetch::{DownloadFailed, fetch};
 pub use handle::Handle;
 pub use install::{Install, Manifest, ManifestFile, Running, Standing};
 pub use otaru_core::{Protocol, SlotError, TaskSummary};

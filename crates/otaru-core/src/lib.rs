@@ -120,6 +120,7 @@ extern crate std;
 
 mod config;
 mod context;
+mod download;
 mod event;
 mod gateway;
 mod hashing;
@@ -135,6 +136,7 @@ mod timers;
 mod trouble;
 mod updater;
 
+pub use download::{Download, DownloadError, DownloadInput, DownloadOptions, DownloadOutput};
 pub use event::{ConfigSummary, Event, Protocol, TaskSummary};
 pub use gateway::{Gateway, GatewayError, GatewayInput, GatewayOptions, GatewayOutput, GatewayPolicy};
 pub use io::{Boot, FetchError, Head, HealthVerdict, Input, Output, RequestId, SlotError};
