@@ -12,6 +12,7 @@ mod login;
 mod notice;
 mod progress;
 mod query;
+pub mod regions;
 pub mod registration;
 #[cfg(test)]
 mod samples;

@@ -220,6 +220,15 @@ pub fn write_login(id: &DeviceId, wish: Wish, product_secret: &str, random: &str
     }
 }
 
+/// Names the vendor's instance in a CONNECT that asks for registration: its cloud wants it where the host is an
+/// instance's (§1.6, [`super::regions::instance_of`]).
+pub fn name_instance(login: &mut Login, instance: &str) {
+    if login.client_id.ends_with('|') {
+        login.client_id.pop();
+        login.client_id.push_str(&format!(",instanceId={instance}|"));
+    }
+}
+
 /// A CONNECT that asks for registration; none if it asks for anything else.
 ///
 /// # Errors

@@ -93,6 +93,21 @@ fn an_unlisted_device_gets_a_token_and_logs_in_with_it() {
     assert!(verify_token(&Login::default(), "").is_err(), "no token is no proof");
 }
 
+/// Source: aliyun-link-sdk-v4 §1.6, the table.
+#[test]
+fn an_instance_is_named_in_the_client_id_and_nowhere_else() {
+    let me = device("a1DemoPk001", "dev-one");
+    let mut login = write_login(&me, Wish::Secret, "ProdSecretDemo16", "123456789");
+    let password = login.password.clone();
+    name_instance(&mut login, "iot-0123");
+    assert_eq!(
+        login.client_id,
+        "dev-one.a1DemoPk001|random=123456789,authType=register,securemode=2,signmethod=hmacsha256,instanceId=iot-0123|"
+    );
+    assert_eq!(login.password, password);
+    assert_eq!(read_login(&login).unwrap().unwrap().verify("ProdSecretDemo16"), Ok(()));
+}
+
 #[test]
 fn a_login_of_a_device_is_no_registration() {
     for client_id in ["a.b|securemode=3|", "a", "", "authType=register|x|"] {
