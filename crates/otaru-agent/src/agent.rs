@@ -1,7 +1,10 @@
 //! The agent: one loop that does what the updater decides and tells it what came of it.
 
 mod doing;
+mod registering;
 mod setup;
+
+use registering::Registration;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -91,7 +94,7 @@ pub enum AgentError {
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// The platform's host name cannot be checked against a certificate.
-    #[error("broker.address: {host:?} cannot be the name in a certificate")]
+    #[error("[broker]: {host:?} cannot be the name in a certificate")]
     HostName {
         /// The host.
         host: String,
@@ -118,6 +121,8 @@ pub struct Agent {
     installers: Installers,
     records: RecordStore,
     link: Link,
+    /// Until the device has something to log in with.
+    registration: Option<Registration>,
     online: bool,
     fetcher: Fetcher,
     /// Buffers of bodies that were stored, for the fetcher.
@@ -170,7 +175,7 @@ impl Agent {
         let boot = self.surroundings.markers().start(&self.installers.booted())?;
         let modules = self.surroundings.markers().running().into_iter();
         observer(&AgentEvent::Started {
-            device: self.config.credentials().id,
+            device: self.config.device.id(),
             modules: modules
                 .map(|running| ModuleState {
                     module: running.module,
@@ -184,6 +189,7 @@ impl Agent {
             self.unsettled.insert(module, error);
         }
         self.inputs.push_back(Input::Booted(boot));
+        self.register()?;
         let exit = loop {
             self.settle(observer);
             if self.traffic_due().is_some_and(|due| due <= self.clock.now()) {
@@ -257,6 +263,7 @@ impl Agent {
                     tracing::error!("the reboot command failed and will be tried again: {error}");
                 }
             }
+            Wake::Registered(registered) => self.registered(registered, observer),
             Wake::Worked(worked) => self.worked(worked, observer),
             Wake::Decide(decision) => self.inputs.push_back(Input::Decision(decision)),
             Wake::Cancel => self.inputs.push_back(Input::Cancel),

@@ -1,24 +1,22 @@
 //! The agent's configuration: one TOML file, or made by a program. Every key, its unit and its default are in
 //! docs/agent.md.
 
+mod broker;
+mod device;
 mod install;
 mod made;
 mod policy;
 mod value;
 
-use std::{
-    fmt,
-    net::ToSocketAddrs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use otaru_wire::{
-    DeviceId, DeviceName, Module, ProductKey, Version,
-    dialect::{Credentials, DeviceHalf},
-    mqtt::ProtocolVersion,
-};
+use otaru_wire::{Module, Version};
 use serde::Deserialize;
 
+pub(crate) use broker::Endpoint;
+pub use broker::{BrokerConfig, MqttVersion};
+pub use device::{DeviceConfig, DialectName, RegistrationMode, Secret};
+pub(crate) use device::{Proof, Way};
 pub use install::InstallConfig;
 pub use policy::{PolicyConfig, PolicyMode};
 pub use value::{ConfigError, Seconds};
@@ -60,80 +58,6 @@ pub struct Config {
     /// Faults for rehearsals.
     #[serde(default)]
     pub faults: FaultConfig,
-}
-
-/// `[device]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DeviceConfig {
-    /// The vendor's spelling spoken. Default: `aliyun`.
-    #[serde(default)]
-    pub dialect: DialectName,
-    /// The product.
-    #[serde(deserialize_with = "value::id")]
-    pub product_key: ProductKey,
-    /// The device's name within it.
-    #[serde(deserialize_with = "value::id")]
-    pub device_name: DeviceName,
-    /// What it proves itself with.
-    pub device_secret: Secret,
-    /// The version of the module `default` until the first update is tried.
-    #[serde(deserialize_with = "value::id")]
-    pub version: Version,
-}
-
-/// A vendor's spelling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DialectName {
-    /// Alibaba Cloud, Link SDK v4.
-    #[default]
-    Aliyun,
-    /// Alibaba Cloud, iotkit-embedded v3.
-    AliyunV3,
-}
-
-/// A text that never shows in a log or a message.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// `[broker]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BrokerConfig {
-    /// Host and port, with a colon between.
-    #[serde(deserialize_with = "value::address")]
-    pub address: String,
-    /// TLS from the first byte. Default: false.
-    #[serde(default)]
-    pub tls: bool,
-    /// A PEM file: the only certificates that the platform's may lead to. Default: the web's roots.
-    #[serde(default)]
-    pub ca: Option<PathBuf>,
-    /// Silence after which the session is probed, in seconds. Default: 60.
-    #[serde(default = "sixty", deserialize_with = "value::within::<_, 1, 65535>")]
-    pub keep_alive_s: u64,
-    /// The MQTT level. Default: `3.1.1`.
-    #[serde(default)]
-    pub mqtt_version: MqttVersion,
-}
-
-/// An MQTT level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub enum MqttVersion {
-    /// 3.1.1
-    #[default]
-    #[serde(rename = "3.1.1")]
-    V311,
-    /// 5
-    #[serde(rename = "5")]
-    V5,
 }
 
 /// `[storage]`
@@ -245,10 +169,6 @@ fn config_bytes() -> u64 {
     otaru_core::Policy::default().max_config_bytes
 }
 
-fn sixty() -> u64 {
-    60
-}
-
 impl Config {
     /// Reads a configuration file. Paths in it are relative to its folder.
     ///
@@ -306,21 +226,29 @@ impl Config {
         if (self.reboot.mode == RebootMode::Command) != self.reboot.command.is_some() {
             return wrong("reboot.command", "mode \"command\" needs it and no other mode takes it");
         }
-        if self.broker.ca.is_some() && !self.broker.tls {
-            return wrong("broker.ca", "it needs tls = true");
+        if let Err((key, problem)) = self.endpoint() {
+            return wrong(key, &problem);
+        }
+        let proof = match self.proof() {
+            Ok(proof) => proof,
+            Err((key, problem)) => return wrong(key, &problem),
+        };
+        let by_https =
+            matches!(&proof, Proof::Product { way: Way::Http(url), .. } if url.starts_with("https:"));
+        if self.broker.ca.is_some() && !self.broker.tls && !by_https {
+            return wrong("broker.ca", "it needs tls = true, or a registration by https");
         }
         Ok(())
     }
 
-    /// Who the device is, with what it proves itself by.
-    pub fn credentials(&self) -> Credentials {
-        Credentials {
-            id: DeviceId {
-                product: self.device.product_key.clone(),
-                device: self.device.device_name.clone(),
-            },
-            secret: self.device.device_secret.0.clone(),
-        }
+    /// Where the platform takes sessions. Checked already, so the error never comes.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, (&'static str, String)> {
+        self.broker.endpoint(&self.device.product_key)
+    }
+
+    /// What the device proves itself with. Checked already, so the error never comes.
+    pub(crate) fn proof(&self) -> Result<Proof, (&'static str, String)> {
+        self.device.proof(&self.broker)
     }
 
     /// Every module and how its packages are installed.
@@ -334,38 +262,6 @@ impl Config {
         let own = (Module::default(), self.device.version.clone());
         let named = self.modules.iter().map(|module| (module.name.clone(), module.version.clone()));
         std::iter::once(own).chain(named).collect()
-    }
-}
-
-impl BrokerConfig {
-    /// The host without its port, as TLS checks it.
-    pub(crate) fn host(&self) -> &str {
-        let host = self.address.rsplit_once(':').map_or(self.address.as_str(), |(host, _)| host);
-        host.trim_start_matches('[').trim_end_matches(']')
-    }
-
-    /// The addresses it stands for now. Asks the system's resolver: may take seconds.
-    pub(crate) fn resolve(&self) -> std::io::Result<Vec<std::net::SocketAddr>> {
-        Ok(self.address.to_socket_addrs()?.collect())
-    }
-}
-
-impl DialectName {
-    /// The device's half of the dialect.
-    pub fn device_half(self) -> &'static dyn DeviceHalf {
-        match self {
-            DialectName::Aliyun => &otaru_wire::dialect::aliyun::Device,
-            DialectName::AliyunV3 => &otaru_wire::dialect::aliyun::DeviceV3,
-        }
-    }
-}
-
-impl From<MqttVersion> for ProtocolVersion {
-    fn from(version: MqttVersion) -> Self {
-        match version {
-            MqttVersion::V311 => ProtocolVersion::V311,
-            MqttVersion::V5 => ProtocolVersion::V5,
-        }
     }
 }
 

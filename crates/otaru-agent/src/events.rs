@@ -16,6 +16,15 @@ pub enum AgentEvent {
         /// What each module runs.
         modules: Vec<ModuleState>,
     },
+    /// The platform gave the device what it logs in with from now on, and it is kept.
+    Registered,
+    /// The device has nothing to log in with yet: its registration failed and is tried again.
+    NotRegistered {
+        /// Why, and what to do.
+        reason: String,
+        /// Milliseconds until the next attempt.
+        retry_after_ms: u64,
+    },
     /// The session with the platform is up.
     Online,
     /// There is no session with the platform.

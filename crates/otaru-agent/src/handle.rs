@@ -5,7 +5,7 @@ use std::{sync::mpsc::Sender, time::Duration};
 use otaru_core::{Decision, RequestId, SlotError};
 use otaru_wire::{Module, Step, Version};
 
-use crate::{control::Order, http::FetchEvent, install::Install, link::LinkEvent};
+use crate::{control::Order, http::FetchEvent, install::Install, link::LinkEvent, register::Registered};
 
 /// Everything that wakes the loop.
 pub(crate) enum Wake {
@@ -17,6 +17,8 @@ pub(crate) enum Wake {
     RebootCommand(Result<(), String>),
     /// The program that a Config was shown to ended.
     ConfigCommand(RequestId, Result<(), String>),
+    /// The registration went on.
+    Registered(Registered),
     /// An installer comes back from its work.
     Worked(Worked),
     Decide(Decision),

@@ -22,7 +22,10 @@ use std::{
 
 use otaru_core::{FetchError, Head, RequestId};
 use otaru_wire::{ByteRange, MAX_URL_BYTES};
-use ureq::http::{HeaderMap, Response, header};
+use ureq::{
+    http::{HeaderMap, Response, header},
+    tls::{Certificate, RootCerts, TlsConfig},
+};
 
 use crate::{pace::Pace, tls::Trust};
 
@@ -302,16 +305,19 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn client(options: &FetchOptions) -> ureq::Agent {
-    use ureq::tls::{Certificate, RootCerts, TlsConfig};
-    let roots = match &options.trust {
+/// The same trust in the words of the HTTP library.
+pub(crate) fn root_certs(trust: &Trust) -> RootCerts {
+    match trust {
         Trust::WebRoots => RootCerts::WebPki,
         Trust::Only(certificates) => {
             let owned: Vec<_> =
                 certificates.iter().map(|der| Certificate::from_der(der.as_ref()).to_owned()).collect();
             RootCerts::new_with_certs(&owned)
         }
-    };
+    }
+}
+
+fn client(options: &FetchOptions) -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(MAX_REDIRECTS)
@@ -329,7 +335,7 @@ fn client(options: &FetchOptions) -> ureq::Agent {
         .timeout_send_request(Some(options.connect_timeout))
         .timeout_recv_response(Some(options.stall_timeout))
         .timeout_per_read(Some(options.stall_timeout))
-        .tls_config(TlsConfig::builder().root_certs(roots).build())
+        .tls_config(TlsConfig::builder().root_certs(root_certs(&options.trust)).build())
         .build()
         .new_agent()
 }

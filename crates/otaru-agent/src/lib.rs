@@ -39,6 +39,7 @@ mod install;
 mod link;
 mod pace;
 mod record_store;
+mod register;
 mod remote_config;
 mod storage;
 mod tls;
@@ -48,7 +49,7 @@ pub use boot::{BootError, Slot, active_folder};
 pub use config::{
     BrokerConfig, Config, ConfigError, ControlConfig, DeviceConfig, DialectName, DownloadConfig, FaultConfig,
     HealthConfig, InstallConfig, ModuleConfig, MqttVersion, PolicyConfig, PolicyMode, RebootConfig,
-    RebootMode, RemoteConfig, Seconds, Secret, StorageConfig,
+    RebootMode, RegistrationMode, RemoteConfig, Seconds, Secret, StorageConfig,
 };
 pub use control::{Control, tell};
 pub use events::{AgentEvent, ModuleState};

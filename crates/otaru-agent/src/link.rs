@@ -15,6 +15,7 @@ use std::{
 
 use otaru_wire::{
     Instant,
+    dialect::Login,
     dialect::aliyun::StateCode,
     mqtt::{Client, ClientEvent, ClientOptions, CloseReason, Message, PublishError, Qos, Refusal},
 };
@@ -22,10 +23,10 @@ use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
 
 use crate::{
     backoff::{Backoff, Setback},
-    config::BrokerConfig,
+    config::Endpoint,
 };
 
-pub(crate) use reader::LinkEvent;
+pub(crate) use reader::{LinkEvent, connect};
 
 /// A session that held this long was a real one: the next failure starts the pauses anew.
 const STEADY: Duration = Duration::from_secs(10);
@@ -49,8 +50,9 @@ pub(crate) struct LinkTls {
 }
 
 pub(crate) struct Link {
-    broker: BrokerConfig,
+    endpoint: Endpoint,
     tls: Option<LinkTls>,
+    options: ClientOptions,
     client: Client,
     backoff: Backoff,
     events: Arc<dyn Fn(LinkEvent) -> bool + Send + Sync>,
@@ -62,6 +64,8 @@ pub(crate) struct Link {
 }
 
 enum State {
+    /// Until it is known how to log in.
+    WithoutLogin,
     /// Until it is time to connect.
     Waiting(Instant),
     /// Until the thread says that it is connected.
@@ -79,32 +83,40 @@ struct Open {
 }
 
 impl Link {
-    /// Connects at the first [`Link::timer`].
+    /// Connects once [`Link::begin`] says how to log in.
     pub(crate) fn new(
-        broker: BrokerConfig,
+        endpoint: Endpoint,
         tls: Option<LinkTls>,
         options: ClientOptions,
         seed: u64,
         events: Arc<dyn Fn(LinkEvent) -> bool + Send + Sync>,
     ) -> Self {
         Self {
-            broker,
+            endpoint,
             tls,
-            client: Client::new(options),
+            client: Client::new(options.clone()),
+            options,
             backoff: Backoff::new(seed),
             events,
-            state: State::Waiting(Instant::default()),
+            state: State::WithoutLogin,
             generation: 0,
             notices: std::collections::VecDeque::new(),
             out: Vec::new(),
         }
     }
 
+    /// Connects at the next [`Link::timer`], with this login.
+    pub(crate) fn begin(&mut self, login: Login) {
+        self.options.login = login;
+        self.client = Client::new(self.options.clone());
+        self.state = State::Waiting(Instant::default());
+    }
+
     /// When [`Link::timer`] is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::Waiting(until) => Some(*until),
-            State::Opening | State::Ended => None,
+            State::WithoutLogin | State::Opening | State::Ended => None,
             State::Open(_) => self.client.poll_timeout(),
         }
     }
@@ -123,7 +135,7 @@ impl Link {
 
     fn open(&mut self, now: Instant) {
         self.generation = self.generation.wrapping_add(1);
-        match reader::start(self.generation, &self.broker, Arc::clone(&self.events)) {
+        match reader::start(self.generation, &self.endpoint, Arc::clone(&self.events)) {
             Ok(()) => self.state = State::Opening,
             Err(error) => self.broken(now, format!("no thread for the connection: {error}")),
         }

@@ -250,11 +250,12 @@ fn an_installer_of_ones_own_is_asked_in_the_promised_order() {
     let device = Device::new(&platform, "");
     offer(&platform, &target("motor", "8", &[image(10, 50_000)]));
     let calls = Arc::new(Mutex::new(Vec::new()));
-    let agent = || {
+    let make = || {
         let config = Config::parse(&device.config, "agent.toml", device.dir.path()).unwrap();
         let own: Box<dyn Install> = Box::new(Own { calls: Arc::clone(&calls), ..Own::default() });
-        Agent::with_installers(config, [(Module::new("motor").unwrap(), own)]).unwrap()
+        Agent::with_installers(config, [(Module::new("motor").unwrap(), own)])
     };
+    let agent = || Device::next_agent(make);
     assert_eq!(agent().run(&mut |_| ()).unwrap(), Exit::Reboot);
     let second = agent();
     let handle = second.handle();

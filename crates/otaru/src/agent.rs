@@ -91,6 +91,10 @@ fn words(event: &AgentEvent) -> Option<String> {
                 .collect();
             format!("{device} runs {}", runs.join(", "))
         }
+        AgentEvent::Registered => "registered: the device has a secret of its own".into(),
+        AgentEvent::NotRegistered { reason, retry_after_ms } => {
+            format!("not registered: {reason}; next attempt in {:.1} s", *retry_after_ms as f64 / 1000.0)
+        }
         AgentEvent::Online => "online".into(),
         AgentEvent::Offline { reason, retry_after_ms } => {
             format!("offline: {reason}; next attempt in {:.1} s", *retry_after_ms as f64 / 1000.0)

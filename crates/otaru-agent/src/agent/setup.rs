@@ -11,14 +11,21 @@ use std::{
 };
 
 use otaru_core::{Policy, Record, Updater, UpdaterOptions};
-use otaru_wire::{Instant, Module, dialect::Transport, mqtt::ClientOptions};
+use otaru_wire::{
+    Instant, Module,
+    dialect::{
+        Credentials, Login, Transport,
+        aliyun::registration::{Grant, write_token_login},
+    },
+    mqtt::ClientOptions,
+};
 use rustls::pki_types::ServerName;
 
-use super::{Agent, AgentError, Health, Traffic};
+use super::{Agent, AgentError, Health, Registration, Traffic};
 use crate::{
     boot::BootMarkers,
     clock::Clock,
-    config::{Config, InstallConfig, RemoteConfig},
+    config::{Config, ConfigError, InstallConfig, Proof, RemoteConfig},
     fault::WriteFault,
     folder::Folder,
     handle::Wake,
@@ -26,6 +33,7 @@ use crate::{
     install::{InPlace, Install, Installers, Partition, Program, Programs, Slots, Surroundings},
     link::{Link, LinkTls},
     record_store::RecordStore,
+    register::{Plan, read_kept},
     remote_config::ConfigFile,
     storage::Storage,
     tls::Trust,
@@ -85,14 +93,14 @@ impl Agent {
         let seed = random()?;
         let updater = Updater::new(
             UpdaterOptions {
-                device: config.credentials().id,
+                device: config.device.id(),
                 dialect: config.device.dialect.device_half(),
                 policy,
                 seed,
             },
             record,
         );
-        let link = link(&config, seed, sender.clone())?;
+        let (link, registration) = link(&config, seed, &storage.folder, sender.clone())?;
         let fetcher = fetcher(&config, sender.clone())?;
         Ok(Self {
             clock: Clock::start(),
@@ -101,6 +109,7 @@ impl Agent {
             installers,
             records,
             link,
+            registration,
             online: false,
             fetcher,
             spare: None,
@@ -172,22 +181,61 @@ fn policy(config: &Config, accept_delta: bool) -> Policy {
     policy
 }
 
-fn link(config: &Config, seed: u64, sender: Sender<Wake>) -> Result<Link, AgentError> {
-    let broker = config.broker.clone();
-    let (transport, tls) = if broker.tls {
-        let host = broker.host().to_owned();
+/// The session, and how it comes to a login if it has none yet.
+fn link(
+    config: &Config,
+    seed: u64,
+    storage: &Folder,
+    sender: Sender<Wake>,
+) -> Result<(Link, Option<Registration>), AgentError> {
+    let wrong = |(key, problem): (&str, String)| {
+        let file = "the configuration".to_owned();
+        AgentError::Config(ConfigError::Together { file, key: key.to_owned(), problem })
+    };
+    let endpoint = config.endpoint().map_err(wrong)?;
+    let trust = Trust::load(config.broker.ca.as_deref())?;
+    let (transport, tls) = if config.broker.tls {
+        let host = endpoint.host.clone();
         let name = ServerName::try_from(host.clone()).map_err(|_| AgentError::HostName { host })?;
-        let tls = LinkTls { config: Trust::load(broker.ca.as_deref())?.client_config()?, name };
-        (Transport::Tls, Some(tls))
+        (Transport::Tls, Some(LinkTls { config: trust.client_config()?, name }))
     } else {
         (Transport::Plain, None)
     };
-    let login = config.device.dialect.device_half().write_login(&config.credentials(), transport);
-    let mut options = ClientOptions::new(login);
-    options.version = broker.mqtt_version.into();
-    options.keep_alive = Duration::from_secs(broker.keep_alive_s);
+    let mut options = ClientOptions::new(Login::default());
+    options.version = config.broker.mqtt_version.into();
+    options.keep_alive = Duration::from_secs(config.broker.keep_alive_s);
+    let (known, plan) = match config.proof().map_err(wrong)? {
+        Proof::Own(secret) => (Some(Grant::Secret(secret.0)), None),
+        Proof::Product { secret: product_secret, way } => {
+            let dir = config.storage.dir.clone();
+            let kept = read_kept(storage, &config.device.id())
+                .map_err(|error| AgentError::Storage { dir: dir.clone(), error })?;
+            let (device, endpoint) = (config.device.id(), endpoint.clone());
+            let tls = tls.as_ref().map(|tls| Arc::clone(&tls.config));
+            (kept, Some(Plan { device, product_secret, way, endpoint, tls, trust, dir, seed }))
+        }
+    };
     let tell = move |event| sender.send(Wake::Link(event)).is_ok();
-    Ok(Link::new(broker, tls, options, seed, Arc::new(tell)))
+    let mut link = Link::new(endpoint, tls, options, seed, Arc::new(tell));
+    let registration = match known {
+        Some(grant) => {
+            link.begin(login(config, grant, transport));
+            None
+        }
+        None => plan.map(Registration::Planned),
+    };
+    Ok((link, registration))
+}
+
+/// How a device logs in with what it was given.
+pub(super) fn login(config: &Config, grant: Grant, transport: Transport) -> Login {
+    let id = config.device.id();
+    match grant {
+        Grant::Secret(secret) => {
+            config.device.dialect.device_half().write_login(&Credentials { id, secret }, transport)
+        }
+        Grant::Token { client_id, token } => write_token_login(&id, &client_id, &token, transport),
+    }
 }
 
 fn fetcher(config: &Config, sender: Sender<Wake>) -> Result<Fetcher, AgentError> {

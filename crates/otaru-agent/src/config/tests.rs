@@ -26,8 +26,11 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
 fn the_smallest_configuration_has_every_default() {
     let config = parse(SMALLEST).unwrap();
     assert_eq!(config.storage.dir, Path::new("/etc/otaru/state"));
-    assert_eq!(config.credentials().id.to_string(), "a1DemoPk001/dev-one");
-    assert_eq!((config.broker.keep_alive_s, config.broker.host()), (60, "127.0.0.1"));
+    assert_eq!(config.device.id().to_string(), "a1DemoPk001/dev-one");
+    assert_eq!(
+        (config.broker.keep_alive_s, config.endpoint().unwrap().to_string()),
+        (60, "127.0.0.1:1883".to_owned())
+    );
     assert_eq!(config.reboot.mode, RebootMode::Restart);
     assert_eq!(config.module_versions().len(), 1);
     assert_eq!(format!("{:?}", config.policy.policy()), format!("{:?}", otaru_core::Policy::default()));
@@ -119,6 +122,100 @@ fn the_secret_is_in_no_message() {
     }
 }
 
+/// The smallest configuration with another `[broker]`.
+fn with_broker(lines: &str) -> Result<Config, ConfigError> {
+    parse(&SMALLEST.replace("address = \"127.0.0.1:1883\"", lines))
+}
+
+#[test]
+fn a_region_or_an_instance_stands_for_its_host() {
+    for (lines, endpoint) in [
+        ("region = \"cn-shanghai\"", "a1DemoPk001.iot-as-mqtt.cn-shanghai.aliyuncs.com:1883"),
+        ("region = \"us-west-1\"\nport = 443", "a1DemoPk001.iot-as-mqtt.us-west-1.aliyuncs.com:443"),
+        ("instance = \"iot-0123\"\nport = 8883", "iot-0123.mqtt.iothub.aliyuncs.com:8883"),
+        ("address = \"[::1]:1883\"", "[::1]:1883"),
+    ] {
+        assert_eq!(with_broker(lines).unwrap().endpoint().unwrap().to_string(), endpoint);
+    }
+    for (lines, words) in [
+        ("", "exactly one of address, region and instance"),
+        ("region = \"cn-shanghai\"\ninstance = \"iot-0123\"", "exactly one of address, region and instance"),
+        ("region = \"mars\"", "\"mars\" is not one of cn-shanghai"),
+        ("instance = \"a.b\"", "is no id of an instance"),
+        ("address = \"a:1\"\nport = 2", "has a port already"),
+        ("region = \"cn-shanghai\"\nport = 0", "not within 1 to 65535"),
+    ] {
+        let error = with_broker(lines).unwrap_err().to_string();
+        assert!(error.contains(words), "{lines}: {error}");
+    }
+}
+
+/// The smallest configuration of a device that registers.
+fn registering(lines: &str) -> Result<Config, ConfigError> {
+    let secret = "device_secret = \"00112233445566778899aabbccddeeff\"";
+    parse(
+        &SMALLEST.replace(secret, lines).replace("address = \"127.0.0.1:1883\"", "region = \"cn-shanghai\""),
+    )
+}
+
+#[test]
+fn a_device_has_a_secret_or_the_way_to_one() {
+    let product = "product_secret = \"ps\"\n";
+    let way = |lines: &str| match registering(&format!("{product}{lines}")).unwrap().proof().unwrap() {
+        Proof::Product { way, .. } => way,
+        Proof::Own(_) => panic!("{lines}"),
+    };
+    let shanghai = "https://iot-auth.cn-shanghai.aliyuncs.com/auth/register/device";
+    assert_eq!(way("registration = \"http\""), Way::Http(shanghai.into()));
+    let own = way("registration = \"http\"\nregistration_url = \"http://127.0.0.1:80/\"");
+    assert_eq!(own, Way::Http("http://127.0.0.1:80/auth/register/device".into()));
+    assert_eq!(way("registration = \"mqtt\""), Way::Mqtt);
+    assert_eq!(way("registration = \"mqtt-unlisted\""), Way::MqttUnlisted);
+    for (lines, words) in [
+        ("", "device_secret: it is needed, or product_secret"),
+        (product, "needs \"http\", \"mqtt\" or \"mqtt-unlisted\""),
+        ("device_secret = \"s\"\nproduct_secret = \"ps\"", "does not register"),
+        (
+            "product_secret = \"ps\"\nregistration = \"mqtt\"\nregistration_url = \"http://a\"",
+            "only registration \"http\"",
+        ),
+        (
+            "product_secret = \"ps\"\nregistration = \"http\"\nregistration_url = \"ftp://a\"",
+            "must begin with http",
+        ),
+        ("product_secret = \"\"\nregistration = \"mqtt\"", "a text in quotes that is not empty"),
+    ] {
+        let error = registering(lines).unwrap_err().to_string();
+        assert!(error.contains(words) && !error.contains("\"ps\""), "{lines}: {error}");
+    }
+}
+
+#[test]
+fn an_installer_needs_what_its_kind_needs_and_nothing_else() {
+    let parse = |lines: &str| parse(&format!("{SMALLEST}{lines}"));
+    let config = parse("[install]\nkind = \"file\"\npath = \"app\"\n[[module]]\nname = \"m\"\nversion = \"1\"\ninstall = { kind = \"partition\", a = \"/dev/a\", b = \"b\" }").unwrap();
+    assert_eq!(config.install, InstallConfig::File { path: vec!["/etc/otaru/app".into()] });
+    let InstallConfig::Partition { a, b } = &config.modules[0].install else { panic!("{config:?}") };
+    assert_eq!((a.to_str(), b.to_str()), (Some("/dev/a"), Some("/etc/otaru/b")));
+    let config = parse("[install]\nkind = \"command\"\ncommand = [\"flash\"]").unwrap();
+    let InstallConfig::Command { timeout_s, accept_delta, confirm, .. } = config.install else { panic!() };
+    assert_eq!((timeout_s.0, accept_delta, confirm), (Duration::from_secs(600), false, None));
+    for lines in [
+        "kind = \"slots\"\npath = \"a\"",
+        "kind = \"file\"",
+        "kind = \"file\"\npath = []",
+        "kind = \"file\"\npath = \"a~new\"",
+        "kind = \"file\"\npath = [\"a\", \"a\"]",
+        "kind = \"partition\"\na = \"a\"",
+        "kind = \"partition\"\na = \"a\"\nb = \"a\"",
+        "kind = \"command\"\ncommand = []",
+        "kind = \"command\"\ncommand = [\"a\"]\ntimeout_s = -1",
+        "kind = \"floppy\"",
+    ] {
+        assert!(parse(&format!("[install]\n{lines}")).is_err(), "{lines}");
+    }
+}
+
 #[test]
 fn a_missing_file_is_told_by_name() {
     let error = Config::load(Path::new("/nonexistent/agent.toml")).unwrap_err();
@@ -178,7 +275,7 @@ fn a_program_makes_a_configuration_with_the_defaults_of_a_file() {
     let broker = BrokerConfig::new("127.0.0.1:1883").unwrap();
     let made = Config::new(device.unwrap(), broker, "/etc/otaru/state");
     assert_eq!(format!("{made:?}"), format!("{:?}", parse(SMALLEST).unwrap()));
-    assert_eq!(made.credentials().secret, parse(SMALLEST).unwrap().credentials().secret);
+    assert!(made.device.device_secret == parse(SMALLEST).unwrap().device.device_secret);
     assert_eq!(ModuleConfig::new("motor", "7").unwrap().name.as_str(), "motor");
 }
 

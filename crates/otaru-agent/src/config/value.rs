@@ -151,10 +151,12 @@ pub(super) fn module<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Modul
 }
 
 /// Host and port.
-pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     match text.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0) => Ok(text),
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0) => {
+            Ok(Some(text))
+        }
         _ => Err(D::Error::custom(format!("{text:?} is not a host and a port with a colon between"))),
     }
 }

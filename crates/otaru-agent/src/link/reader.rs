@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::config::BrokerConfig;
+use crate::config::Endpoint;
 
 /// How long each of the platform's addresses may take to accept.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,23 +36,24 @@ pub(crate) enum LinkEvent {
 /// Starts the thread. It ends when the connection does.
 pub(super) fn start(
     generation: u32,
-    broker: &BrokerConfig,
+    endpoint: &Endpoint,
     tell: Arc<dyn Fn(LinkEvent) -> bool + Send + Sync>,
 ) -> io::Result<()> {
-    let broker = broker.clone();
+    let endpoint = endpoint.clone();
     thread::Builder::new().name("mqtt".to_owned()).stack_size(STACK).spawn(move || {
-        let reason = match connect(&broker) {
+        let reason = match connect(&endpoint) {
             Ok(stream) => read(generation, stream, &*tell),
-            Err(error) => format!("{} cannot be reached: {error}", broker.address),
+            Err(error) => format!("{endpoint} cannot be reached: {error}"),
         };
         tell(LinkEvent::Lost { generation, reason });
     })?;
     Ok(())
 }
 
-fn connect(broker: &BrokerConfig) -> io::Result<TcpStream> {
+/// Opens a connection to the first of the platform's addresses that accepts.
+pub(crate) fn connect(endpoint: &Endpoint) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name stands for no address");
-    for address in broker.resolve()? {
+    for address in endpoint.resolve()? {
         match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;

@@ -57,9 +57,21 @@ impl Device {
         Agent::new(Config::parse(&self.config, "agent.toml", self.dir.path()).unwrap())
     }
 
+    /// The agent of a storage that nobody uses any more. Its lock may outlive its owner for a moment: a process that
+    /// another test starts holds all files of this one until its program begins.
+    pub(crate) fn next_agent(make: impl Fn() -> Result<Agent, AgentError>) -> Agent {
+        let deadline = Moment::now() + PATIENCE;
+        loop {
+            match make() {
+                Err(AgentError::InUse { .. }) if Moment::now() < deadline => std::thread::yield_now(),
+                agent => return agent.unwrap(),
+            }
+        }
+    }
+
     /// Runs until a reboot, or until `enough` says so.
     pub(crate) fn run(&self, enough: impl Fn(&AgentEvent) -> bool) -> (Exit, Vec<AgentEvent>) {
-        let agent = self.agent().unwrap();
+        let agent = Self::next_agent(|| self.agent());
         let handle = agent.handle();
         let mut events = Vec::new();
         let watchdog = Watchdog::start(agent.handle());

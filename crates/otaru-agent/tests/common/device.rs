@@ -19,8 +19,15 @@ pub(super) fn serve(shared: &Shared, mut wire: Box<dyn Wire>) {
             Admission::Refuse { .. } => return,
         }
     };
+    if let Some(asked) = aliyun::registration::read_login(&connect.login).unwrap() {
+        return registration::serve(shared, wire, &connect, &asked, now());
+    }
     let device = aliyun::Platform.read_login(&connect.login).unwrap();
-    if aliyun::Platform.verify_login(&connect.login, SECRET).is_err() {
+    let proven = match aliyun::registration::token_client_id(&connect.login) {
+        Some(_) => aliyun::registration::verify_token(&connect.login, registration::TOKEN),
+        None => aliyun::Platform.verify_login(&connect.login, SECRET),
+    };
+    if proven.is_err() {
         let _ = wire.write_all(&connect.refuse(Refusal::BadLogin));
         shared.world().refused_logins += 1;
         shared.changed();

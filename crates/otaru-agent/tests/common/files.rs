@@ -18,6 +18,10 @@ pub(super) fn serve(shared: &Shared, wire: Box<dyn Wire>) {
                 return;
             }
         }
+        if request.starts_with("POST ") {
+            registration::answer(shared, &request, &mut wire);
+            return;
+        }
         if answer(shared, &request, wire.get_mut()).is_none() {
             return;
         }

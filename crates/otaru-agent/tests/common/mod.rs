@@ -5,6 +5,7 @@ pub(crate) mod agent;
 pub(crate) mod certificates;
 mod device;
 mod files;
+pub(crate) mod registration;
 
 use std::{
     io::{Read, Write},
@@ -37,6 +38,11 @@ pub(crate) struct World {
     pub(crate) logins: u32,
     pub(crate) refused_logins: u32,
     pub(crate) pings: u32,
+    /// Every registration that was asked for and proven.
+    pub(crate) registrations: Vec<registration::Asked>,
+    pub(crate) refused_registrations: u32,
+    /// What is answered next instead of a grant, as it is; over MQTT, where the connection ends without one.
+    pub(crate) broken_answers: Vec<String>,
     pub(crate) requests: Vec<Request>,
     pub(crate) bytes_served: u64,
     /// Every session's connection so far.
@@ -97,6 +103,9 @@ impl Platform {
             logins: 0,
             refused_logins: 0,
             pings: 0,
+            registrations: Vec::new(),
+            refused_registrations: 0,
+            broken_answers: Vec::new(),
             requests: Vec::new(),
             bytes_served: 0,
             streams: Vec::new(),
