@@ -3,6 +3,7 @@
 //! One program instead of shell scripts: the same command for a developer and for CI, checked by the compiler.
 
 mod apt;
+mod fuzz;
 mod journeys;
 mod report;
 mod steps;
@@ -23,6 +24,8 @@ Commands:
   tidy          the house rules alone: arrows between crates, module docs, file lengths, manifests
   journeys [--seeds N] [--seed S] [--form FORM]
                 simulated updates on a virtual clock: weather by seed, power cuts everywhere
+  fuzz [--seconds N] [TARGET...]
+                every parser that reads what a stranger sends, one minute each
   help          this text
 ";
 
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         ["test"] => Tree::here().and_then(|tree| test::run(&tree, test::Extent::Full)),
         ["test", "--fast"] => Tree::here().and_then(|tree| test::run(&tree, test::Extent::Fast)),
         ["journeys", rest @ ..] => Tree::here().and_then(|tree| journeys::run(&tree, rest)),
+        ["fuzz", rest @ ..] => Tree::here().and_then(|tree| fuzz::run(&tree, rest)),
         ["tidy"] => Tree::here().and_then(|tree| tidy::run(&tree)),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -25,10 +25,14 @@ const IN_CRATES: [&str; 3] = ["version.workspace = true", "repository.workspace 
 
 /// Every crate takes licence, edition, Rust version and lints from the workspace, which has the licence.
 pub(super) fn house_fields(file: &str, text: &str) -> Vec<Finding> {
-    let wanted: Vec<&str> = match file {
-        "Cargo.toml" => vec!["license = \"MIT OR Apache-2.0\"", "rust-version =", "edition ="],
-        _ if file.starts_with("crates/") => EVERYWHERE.into_iter().chain(IN_CRATES).collect(),
-        _ => EVERYWHERE.to_vec(),
+    // The root's, and one that stands aside with a workspace of its own.
+    let is_root = text.lines().any(|line| line == "[workspace]");
+    let wanted: Vec<&str> = if is_root {
+        vec!["license = \"MIT OR Apache-2.0\"", "rust-version =", "edition ="]
+    } else if file.starts_with("crates/") {
+        EVERYWHERE.into_iter().chain(IN_CRATES).collect()
+    } else {
+        EVERYWHERE.to_vec()
     };
     let missing = wanted.into_iter().filter(|field| !text.lines().any(|line| line.starts_with(field)));
     missing
@@ -81,14 +85,18 @@ pub(super) fn reasons(file: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
+/// Our own crates, seen from the root and from a workspace beside it.
+const OURS: [&str; 2] = ["path = \"crates/", "path = \"../crates/"];
+
 /// True for a line of a dependency table that picks something that is not ours.
 fn is_dependency(section: &str, code: &str) -> bool {
     let name = section.trim_matches(['[', ']']);
     if name.contains("dependencies.") {
         return code.starts_with('['); // a table of its own
     }
-    let picks =
-        code.contains('=') && !code.contains("workspace = true") && !code.contains("path = \"crates/");
+    let picks = code.contains('=')
+        && !code.contains("workspace = true")
+        && !OURS.iter().any(|path| code.contains(path));
     name.ends_with("dependencies") && picks && !code.starts_with('[')
 }
 
@@ -167,5 +175,15 @@ mod tests {
         assert_eq!(house_fields("xtask/Cargo.toml", &good), []);
         assert_eq!(house_fields("crates/a/Cargo.toml", &good).len(), IN_CRATES.len());
         assert_eq!(house_fields("xtask/Cargo.toml", &good.replace("license.", "licence.")).len(), 1);
+    }
+
+    #[test]
+    fn a_workspace_of_its_own_says_what_it_cannot_take_from_another() {
+        let own =
+            "[workspace]\nlicense = \"MIT OR Apache-2.0\"\nrust-version = \"1.90\"\nedition = \"2024\"\n";
+        for file in ["Cargo.toml", "fuzz/Cargo.toml"] {
+            assert_eq!(house_fields(file, own), []);
+            assert_eq!(house_fields(file, &own.replace("license", "licence")).len(), 1);
+        }
     }
 }

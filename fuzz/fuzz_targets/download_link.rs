@@ -1,0 +1,4 @@
+//! The program of the target `download_link`.
+#![no_main]
+
+otaru_fuzz::target!("download_link");

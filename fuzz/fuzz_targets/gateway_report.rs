@@ -1,0 +1,4 @@
+//! The program of the target `gateway_report`.
+#![no_main]
+
+otaru_fuzz::target!("gateway_report");

@@ -1,0 +1,4 @@
+//! The program of the target `notice_answer`.
+#![no_main]
+
+otaru_fuzz::target!("notice_answer");

@@ -1,0 +1,4 @@
+//! The program of the target `progress`.
+#![no_main]
+
+otaru_fuzz::target!("progress");

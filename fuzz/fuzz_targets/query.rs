@@ -1,0 +1,4 @@
+//! The program of the target `query`.
+#![no_main]
+
+otaru_fuzz::target!("query");
