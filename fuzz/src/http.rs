@@ -43,7 +43,7 @@ pub(crate) fn content_range(bytes: &[u8]) {
     }
     if let Some(etag) = strong_etag(text) {
         assert_eq!(strong_etag(etag), Some(etag));
-        assert!(!etag.contains(char::is_control), "a validator cannot forge a header");
+        assert!(!etag.contains(|c: char| c.is_ascii_control()), "a validator cannot forge a header");
     }
 }
 
