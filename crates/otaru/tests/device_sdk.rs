@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The capabilities in the order in which the page has a section for each.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "Report version",
     "Receive tasks",
     "Task description",
@@ -17,6 +17,7 @@ const SECTIONS: [&str; 11] = [
     "Several files",
     "Digests",
     "Progress and errors",
+    "Remote configuration",
     "Install",
     "If you come from Alibaba's C SDK",
 ];

@@ -243,6 +243,20 @@ fn mqtt_download() {
 }
 
 #[test]
+fn remote_config() {
+    let lab = Lab::start();
+    let file = lab.folder.path().join("pump.conf");
+    fs::write(&file, "rate = 5\n").unwrap();
+    lab.platform.answer(&["config", "set", "pump", file.to_str().unwrap()]);
+    let printed = lab.run("remote_config").succeeds();
+    assert!(printed.contains("\nrate = 5"), "{printed}");
+    assert_eq!(fs::read(lab.folder.path().join("device/settings")).unwrap(), b"rate = 5\n");
+    eventually("the platform knows that it was fetched", || {
+        lab.platform.answers(&["config", "devices", "pump"]).iter().any(|it| it["state"] == "fetched")
+    });
+}
+
+#[test]
 fn own_slot() {
     let lab = Lab::start();
     let image = image(10, 300_000);

@@ -277,6 +277,9 @@ fn a_program_makes_a_configuration_with_the_defaults_of_a_file() {
     assert_eq!(format!("{made:?}"), format!("{:?}", parse(SMALLEST).unwrap()));
     assert!(made.device.device_secret == parse(SMALLEST).unwrap().device.device_secret);
     assert_eq!(ModuleConfig::new("motor", "7").unwrap().name.as_str(), "motor");
+    let read =
+        parse(&format!("{SMALLEST}[remote_config]\nfile = \"/settings\"\n")).unwrap().remote_config.unwrap();
+    assert_eq!(format!("{:?}", RemoteConfig::new("/settings")), format!("{read:?}"));
 }
 
 #[test]
