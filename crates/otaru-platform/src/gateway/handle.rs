@@ -54,13 +54,15 @@ pub(super) struct Handle {
 #[derive(Default)]
 struct Mail {
     outbox: VecDeque<Message>,
-    bytes: usize,
     leave: Option<Leave>,
     /// The session is over: nobody can log in through it any more.
     gone: bool,
-    /// The devices that logged in through this one. Most devices are no gateways, so it is small while it is empty.
-    behind: BTreeSet<DeviceId>,
+    /// The devices that logged in through this one. Boxed, because most devices are no gateways.
+    behind: Option<Box<Behind>>,
 }
+
+#[derive(Default)]
+struct Behind(BTreeSet<DeviceId>);
 
 impl Handle {
     pub(super) fn new(admitted: Admitted, max_outbox: usize) -> Self {
@@ -89,7 +91,6 @@ impl Handle {
             return None;
         }
         let message = mail.outbox.pop_front()?;
-        mail.bytes = mail.bytes.saturating_sub(message.topic.len() + message.payload.len());
         if mail.outbox.is_empty() {
             // An idle device holds nothing.
             mail.outbox = VecDeque::new();
@@ -102,11 +103,10 @@ impl Handle {
         if mail.leave.is_some() {
             return Delivery::Offline;
         }
-        let bytes = mail.bytes + message.topic.len() + message.payload.len();
+        let bytes: usize = mail.outbox.iter().chain([&message]).map(size).sum();
         if mail.outbox.len() >= self.max_outbox || (!mail.outbox.is_empty() && bytes > MAX_OUTBOX_BYTES) {
             return Delivery::Full;
         }
-        mail.bytes = bytes;
         mail.outbox.push_back(message);
         drop(mail);
         self.wake.notify_one();
@@ -115,7 +115,7 @@ impl Handle {
 
     /// Has this device logged in through this session?
     pub(super) fn speaks_for(&self, device: &DeviceId) -> bool {
-        lock(&self.mail).behind.contains(device)
+        lock(&self.mail).behind.as_ref().is_some_and(|behind| behind.0.contains(device))
     }
 
     /// The session speaks for this device from now on.
@@ -124,29 +124,36 @@ impl Handle {
         if mail.gone {
             return Err(GatewayRefusal::Unavailable);
         }
-        if mail.behind.len() >= MAX_SUB_DEVICES && !mail.behind.contains(device) {
+        let Behind(behind) = &mut **mail.behind.get_or_insert_default();
+        if behind.len() >= MAX_SUB_DEVICES && !behind.contains(device) {
             return Err(GatewayRefusal::TooMany);
         }
-        mail.behind.insert(device.clone());
+        behind.insert(device.clone());
         Ok(())
     }
 
     /// The session does not speak for this device any more.
     pub(super) fn drop_behind(&self, device: &DeviceId) {
-        lock(&self.mail).behind.remove(device);
+        if let Some(behind) = &mut lock(&self.mail).behind {
+            behind.0.remove(device);
+        }
     }
 
     /// The session is over: gives the devices that it spoke for, and takes no more.
     pub(super) fn end(&self) -> Vec<DeviceId> {
         let mut mail = lock(&self.mail);
         mail.gone = true;
-        std::mem::take(&mut mail.behind).into_iter().collect()
+        mail.behind.take().map(|behind| behind.0.into_iter().collect()).unwrap_or_default()
     }
 
     pub(super) fn leave(&self, why: Leave) {
         lock(&self.mail).leave.get_or_insert(why);
         self.wake.notify_one();
     }
+}
+
+fn size(message: &Message) -> usize {
+    message.topic.len() + message.payload.len()
 }
 
 /// A panic elsewhere must not take the gateway down: nothing here is left half done while a lock is held.

@@ -70,3 +70,13 @@ async fn those_that_wait_after_a_grant_count_as_strangers_and_do_not_hold_up_a_s
     assert_eq!((stopped, told), ((), ClientEvent::Closed(CloseReason::TransportLost)));
     assert!(began.elapsed() < GatewayOptions::default().stop_timeout);
 }
+
+#[tokio::test]
+async fn whoever_sends_more_than_a_login_after_its_grant_is_closed() {
+    let gateway = Gateway::start(GatewayOptions::default()).await;
+    let mut peer = Peer::open(gateway.address, "dn", "grant", BOTH[0]).await;
+    assert_eq!(peer.event().await, ClientEvent::Connected);
+    assert_eq!(peer.event().await, ClientEvent::Message(grant()));
+    peer.publish("up/dn", &[0; 4096], Qos::AtMostOnce);
+    assert_eq!(peer.event().await, ClientEvent::Closed(CloseReason::TransportLost));
+}
