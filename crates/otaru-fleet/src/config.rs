@@ -1,11 +1,10 @@
 //! Remote configuration: the versions that a product has, and what became of them on each device.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use otaru_wire::{DeviceId, Digest, MessageId, ProductKey};
-use serde::{Deserialize, Serialize};
 
-use crate::{ConfigId, TaskId, Timestamp};
+use crate::{ConfigId, TaskId, Timestamp, named::named};
 
 /// How many versions of a product's configuration are kept: the vendor's number (aliyun-link-sdk-v4 §2.6).
 pub const KEPT_CONFIGS: usize = 5;
@@ -39,64 +38,23 @@ impl Config {
     }
 }
 
-/// How far a device is with its Config. Stock SDKs never say that they took one: `Fetched` is all that is heard of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ConfigState {
-    /// A push was ordered; the device has not been told.
-    Waiting,
-    /// The device was given a link, by a push or because it asked.
-    Told,
-    /// The device followed its link.
-    Fetched,
-    /// The device said that it takes it.
-    Taken,
-    /// The device said that it does not.
-    Refused,
-}
-
-/// A text that names no state of a Config.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no state of a configuration is named {0:?}")]
-pub struct UnknownConfigState(pub String);
-
-impl ConfigState {
-    /// Every state, in order.
-    pub const ALL: [ConfigState; 5] = [
-        ConfigState::Waiting,
-        ConfigState::Told,
-        ConfigState::Fetched,
-        ConfigState::Taken,
-        ConfigState::Refused,
-    ];
-
-    /// Its name, as in the API and the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            ConfigState::Waiting => "waiting",
-            ConfigState::Told => "told",
-            ConfigState::Fetched => "fetched",
-            ConfigState::Taken => "taken",
-            ConfigState::Refused => "refused",
-        }
+named! {
+    /// How far a device is with its Config. Stock SDKs never say that they took one: `Fetched` is all that is heard of it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum ConfigState {
+        /// A push was ordered; the device has not been told.
+        Waiting = "waiting",
+        /// The device was given a link, by a push or because it asked.
+        Told = "told",
+        /// The device followed its link.
+        Fetched = "fetched",
+        /// The device said that it takes it.
+        Taken = "taken",
+        /// The device said that it does not.
+        Refused = "refused",
     }
-}
-
-impl fmt::Display for ConfigState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for ConfigState {
-    type Err = UnknownConfigState;
-
-    fn from_str(text: &str) -> Result<Self, UnknownConfigState> {
-        ConfigState::ALL
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or_else(|| UnknownConfigState(text.chars().take(32).collect()))
-    }
+    /// A text that names no state of a Config.
+    else UnknownConfigState("no state of a configuration is named {0:?}")
 }
 
 /// What became of its product's configuration on one device: one value a device, the latest.

@@ -36,6 +36,7 @@ mod config;
 mod decide;
 mod hold;
 mod ids;
+mod named;
 mod package;
 mod plan;
 mod product;

@@ -1,11 +1,9 @@
 //! What devices are updated to: packages and their files.
 
-use std::{fmt, str::FromStr};
-
 use otaru_wire::{Digest, DigestMethod, File, MAX_FILES, Module, Notice, ProductKey, Source, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{PackageId, TaskId, Timestamp};
+use crate::{PackageId, TaskId, Timestamp, named::named};
 
 /// The longest extra data of a package, in bytes (aliyun-link-sdk-v4 §2.3).
 pub const MAX_EXTRA_BYTES: usize = 4096;
@@ -17,50 +15,18 @@ pub const MAX_MQTT_FILE_BYTES: u64 = 16 << 20;
 /// The longest name of a file, in bytes.
 const MAX_NAME_BYTES: usize = 128;
 
-/// How devices fetch a package's files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Over {
-    /// By a link.
-    #[default]
-    Http,
-    /// In blocks over the connection that they have anyway: for devices without HTTP.
-    Mqtt,
-}
-
-/// A text that names no way in which files are fetched.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("files cannot be sent over {0:?} (known: http, mqtt)")]
-pub struct UnknownOver(pub String);
-
-impl Over {
-    /// Every way there is.
-    pub const ALL: [Over; 2] = [Over::Http, Over::Mqtt];
-
-    /// Its name, as in `--over`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Over::Http => "http",
-            Over::Mqtt => "mqtt",
-        }
+named! {
+    /// How devices fetch a package's files.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub enum Over {
+        /// By a link.
+        #[default]
+        Http = "http",
+        /// In blocks over the connection that they have anyway: for devices without HTTP.
+        Mqtt = "mqtt",
     }
-}
-
-impl fmt::Display for Over {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Over {
-    type Err = UnknownOver;
-
-    fn from_str(text: &str) -> Result<Self, UnknownOver> {
-        Over::ALL
-            .into_iter()
-            .find(|over| over.as_str() == text)
-            .ok_or_else(|| UnknownOver(text.chars().take(32).collect()))
-    }
+    /// A text that names no way in which files are fetched.
+    else UnknownOver("files cannot be sent over {0:?} (known: http, mqtt)")
 }
 
 /// One file of a package. Both digests are known, so that either can be announced.

@@ -1,53 +1,22 @@
 //! Who is updated: products and their devices.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use otaru_wire::{DeviceId, ProductKey};
 use serde::{Deserialize, Serialize};
 
-use crate::{RegistrationRule, Timestamp};
+use crate::{RegistrationRule, Timestamp, named::named};
 
-/// How a product's devices speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Dialect {
-    /// Alibaba Cloud IoT Platform.
-    Aliyun,
-}
-
-/// A text that names no dialect.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no dialect is named {0:?} (known: aliyun)")]
-pub struct UnknownDialect(pub String);
-
-impl Dialect {
-    /// Every dialect there is.
-    pub const ALL: [Dialect; 1] = [Dialect::Aliyun];
-
-    /// Its name, as in `--dialect`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Dialect::Aliyun => "aliyun",
-        }
+named! {
+    /// How a product's devices speak.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum Dialect {
+        /// Alibaba Cloud IoT Platform.
+        Aliyun = "aliyun",
     }
-}
-
-impl fmt::Display for Dialect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Dialect {
-    type Err = UnknownDialect;
-
-    fn from_str(text: &str) -> Result<Self, UnknownDialect> {
-        Dialect::ALL
-            .into_iter()
-            .find(|dialect| dialect.as_str() == text)
-            .ok_or_else(|| UnknownDialect(text.chars().take(32).collect()))
-    }
+    /// A text that names no dialect.
+    else UnknownDialect("no dialect is named {0:?} (known: aliyun)")
 }
 
 /// A text that must not reach a log. Only [`Secret::expose`] gives it out.

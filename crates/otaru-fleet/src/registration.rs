@@ -3,57 +3,22 @@
 //! One secret is in the flash of every device of a product, and the oldest SDKs sign a constant text with it: who has
 //! heard one registration can send it again. So what guards a device's own secret is whether it is given at all.
 
-use std::{fmt, str::FromStr};
+use crate::named::named;
 
-use serde::{Deserialize, Serialize};
-
-/// The devices of a product that may register themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Registrants {
-    /// None.
-    #[default]
-    Off,
-    /// Those that an operator made.
-    Listed,
-    /// Any that proves to know the product's secret; the platform makes it.
-    Any,
-}
-
-/// A text that names no registrants.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("registration is off, listed or any, not {0:?}")]
-pub struct UnknownRegistrants(pub String);
-
-impl Registrants {
-    /// Every kind there is.
-    pub const ALL: [Registrants; 3] = [Registrants::Off, Registrants::Listed, Registrants::Any];
-
-    /// Its name, as in `--register`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Registrants::Off => "off",
-            Registrants::Listed => "listed",
-            Registrants::Any => "any",
-        }
+named! {
+    /// The devices of a product that may register themselves.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub enum Registrants {
+        /// None.
+        #[default]
+        Off = "off",
+        /// Those that an operator made.
+        Listed = "listed",
+        /// Any that proves to know the product's secret; the platform makes it.
+        Any = "any",
     }
-}
-
-impl fmt::Display for Registrants {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Registrants {
-    type Err = UnknownRegistrants;
-
-    fn from_str(text: &str) -> Result<Self, UnknownRegistrants> {
-        Registrants::ALL
-            .into_iter()
-            .find(|registrants| registrants.as_str() == text)
-            .ok_or_else(|| UnknownRegistrants(text.chars().take(32).collect()))
-    }
+    /// A text that names no registrants.
+    else UnknownRegistrants("registration is off, listed or any, not {0:?}")
 }
 
 /// A product's rule for registration. Unless told otherwise nobody may register.

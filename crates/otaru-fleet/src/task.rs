@@ -1,62 +1,35 @@
 //! One device's upgrade to one package.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
 use otaru_wire::{DeviceId, Module, Version};
-use serde::{Deserialize, Serialize};
 
-use crate::{CampaignId, Next, PackageId, TaskId, Timestamp};
+use crate::{CampaignId, Next, PackageId, TaskId, Timestamp, named::named};
 
-/// Where a task is (aliyun-link-sdk-v4 §7.2). A later state never becomes an earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TaskState {
-    /// It waits for a person.
-    Confirm,
-    /// The device has not been told.
-    Queued,
-    /// The device was told; it has not said anything about it.
-    Notified,
-    /// The device reported progress.
-    InProgress,
-    /// The device reported the target version.
-    Succeeded,
-    /// It failed, with a reason.
-    Failed,
-    /// An operator ended it.
-    Canceled,
+named! {
+    /// Where a task is (aliyun-link-sdk-v4 §7.2). A later state never becomes an earlier one.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum TaskState {
+        /// It waits for a person.
+        Confirm = "confirm",
+        /// The device has not been told.
+        Queued = "queued",
+        /// The device was told; it has not said anything about it.
+        Notified = "notified",
+        /// The device reported progress.
+        InProgress = "in_progress",
+        /// The device reported the target version.
+        Succeeded = "succeeded",
+        /// It failed, with a reason.
+        Failed = "failed",
+        /// An operator ended it.
+        Canceled = "canceled",
+    }
+    /// A text that names no state of a task.
+    else UnknownState("no task state is named {0:?}")
 }
 
-/// A text that names no state of a task.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no task state is named {0:?}")]
-pub struct UnknownState(pub String);
-
 impl TaskState {
-    /// Every state, in order.
-    pub const ALL: [TaskState; 7] = [
-        TaskState::Confirm,
-        TaskState::Queued,
-        TaskState::Notified,
-        TaskState::InProgress,
-        TaskState::Succeeded,
-        TaskState::Failed,
-        TaskState::Canceled,
-    ];
-
-    /// Its name, as in the API and the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            TaskState::Confirm => "confirm",
-            TaskState::Queued => "queued",
-            TaskState::Notified => "notified",
-            TaskState::InProgress => "in_progress",
-            TaskState::Succeeded => "succeeded",
-            TaskState::Failed => "failed",
-            TaskState::Canceled => "canceled",
-        }
-    }
-
     /// True for the states that a task never leaves.
     pub const fn is_end(self) -> bool {
         matches!(self, TaskState::Succeeded | TaskState::Failed | TaskState::Canceled)
@@ -65,23 +38,6 @@ impl TaskState {
     /// True if the device may be told of the task and may download its files.
     pub const fn may_download(self) -> bool {
         matches!(self, TaskState::Queued | TaskState::Notified | TaskState::InProgress)
-    }
-}
-
-impl fmt::Display for TaskState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for TaskState {
-    type Err = UnknownState;
-
-    fn from_str(text: &str) -> Result<Self, UnknownState> {
-        TaskState::ALL
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or_else(|| UnknownState(text.chars().take(32).collect()))
     }
 }
 
