@@ -10,7 +10,7 @@ use otaru_wire::{Instant, Module, Version, dialect::aliyun};
 use proptest::prelude::*;
 
 use crate::world::{
-    World,
+    World, blocks,
     disk::Unsaved,
     image,
     platform::{self, Package, Platform},
@@ -41,6 +41,23 @@ fn any_fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
+/// The same, of blocks over MQTT.
+fn passing_block_fault() -> impl Strategy<Value = blocks::Fault> {
+    prop_oneof![
+        Just(blocks::Fault::None),
+        Just(blocks::Fault::Lost),
+        Just(blocks::Fault::Crc),
+        Just(blocks::Fault::Cut),
+        Just(blocks::Fault::OtherOffset),
+        Just(blocks::Fault::OtherToken),
+        (1_usize..500).prop_map(blocks::Fault::Short),
+        Just(blocks::Fault::Twice),
+        Just(blocks::Fault::Late),
+        Just(blocks::Fault::Refused),
+        Just(blocks::Fault::SessionEnds),
+    ]
+}
+
 #[derive(Debug, Clone)]
 struct Setting {
     files: Vec<usize>,
@@ -66,20 +83,25 @@ fn setting() -> impl Strategy<Value = Setting> {
 }
 
 fn run(setting: &Setting, faults: Vec<Fault>) -> (World, Package) {
+    let (mut world, package) = world(setting);
+    world.server.faults = faults.into();
+    world.offer(&package);
+    world.boot();
+    world.run();
+    (world, package)
+}
+
+fn world(setting: &Setting) -> (World, Package) {
     let Setting { range_bytes, checkpoint_bytes, .. } = *setting;
-    let mut world = World::with(Policy { range_bytes, checkpoint_bytes, ..Policy::default() });
+    let block_bytes = range_bytes.map_or(5_120, |range| range as u32);
+    let mut world = World::with(Policy { range_bytes, checkpoint_bytes, block_bytes, ..Policy::default() });
     world.chunk = setting.chunk;
     world.slot_lags = setting.slot_lags;
     world.unsaved = if setting.kept { Unsaved::Kept } else { Unsaved::Lost };
     world.cuts = setting.cuts.iter().copied().collect();
     world.disk.trial_boots = 99;
-    world.server.faults = faults.into();
     let files = setting.files.iter().zip(1..).map(|(len, seed)| image(*len, seed));
-    let package = Package::new(files.collect());
-    world.offer(&package);
-    world.boot();
-    world.run();
-    (world, package)
+    (world, Package::new(files.collect()))
 }
 
 proptest! {
@@ -89,6 +111,20 @@ proptest! {
         faults in proptest::collection::vec(passing_fault(), 0..5),
     ) {
         let (world, package) = run(&setting, faults);
+        world.assert_updated(&package);
+    }
+
+    #[test]
+    fn passing_faults_of_blocks_and_power_cuts_never_keep_a_device_from_the_new_version(
+        setting in setting(),
+        faults in proptest::collection::vec(passing_block_fault(), 0..5),
+    ) {
+        let (mut world, package) = world(&setting);
+        let package = Package { over_mqtt: true, ..package };
+        world.platform.blocks.faults = faults.into();
+        world.offer(&package);
+        world.boot();
+        world.run();
         world.assert_updated(&package);
     }
 
