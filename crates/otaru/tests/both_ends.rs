@@ -1,4 +1,4 @@
-//! A device that fetches its firmware in blocks over MQTT: this program at both ends.
+//! This program at both ends: firmware in blocks over MQTT, and remote configuration.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
@@ -18,13 +18,14 @@ use serde_json::Value;
 struct Agent(Child);
 
 impl Agent {
-    fn start(dir: &Path, platform: &Platform, name: &str) -> Self {
+    /// A new device; `more` is what its configuration has beside the needed keys.
+    fn start(dir: &Path, platform: &Platform, name: &str, more: &str) -> Self {
         let made = platform.answer(&["device", "create", "pump", name]);
         let (storage, mqtt) = (dir.join(name), &platform.mqtt);
         let secret = made["device_secret"].as_str().unwrap();
         let config = format!(
             "[device]\nproduct_key = \"pump\"\ndevice_name = \"{name}\"\ndevice_secret = \"{secret}\"\n\
-             version = \"1.0.0\"\n[broker]\naddress = \"{mqtt}\"\n[storage]\ndir = {storage:?}\n"
+             version = \"1.0.0\"\n[broker]\naddress = \"{mqtt}\"\n[storage]\ndir = {storage:?}\n{more}"
         );
         let file = dir.join(format!("{name}.toml"));
         fs::write(&file, config).unwrap();
@@ -73,7 +74,7 @@ fn an_agent_is_updated_over_mqtt_without_a_byte_over_http() {
     let dir = tempfile::tempdir().unwrap();
     let platform = Platform::start(&dir.path().join("data"));
     platform.answer(&["product", "create", "pump", "--dialect", "aliyun"]);
-    let agent = Agent::start(dir.path(), &platform, "p1");
+    let agent = Agent::start(dir.path(), &platform, "p1", "");
     let firmware: Vec<u8> = (0..300_001_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let file = dir.path().join("firmware.bin");
     fs::write(&file, &firmware).unwrap();
@@ -88,4 +89,24 @@ fn an_agent_is_updated_over_mqtt_without_a_byte_over_http() {
     assert!(counted(&platform, "otaru_block_bytes_total") >= firmware.len() as u64);
     assert_eq!(counted(&platform, "otaru_download_bytes_total"), 0);
     drop(agent);
+}
+
+#[test]
+fn a_pushed_configuration_is_taken_by_an_agent_and_the_platform_hears_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let platform = Platform::start(&dir.path().join("data"));
+    platform.answer(&["product", "create", "pump", "--dialect", "aliyun"]);
+    let taken = dir.path().join("taken.conf");
+    let _agent = Agent::start(dir.path(), &platform, "p1", &format!("[remote_config]\nfile = {taken:?}\n"));
+    let file = dir.path().join("pump.conf");
+    for text in ["rate = 5\n", "rate = 6\n"] {
+        fs::write(&file, text).unwrap();
+        let set = platform.answer(&["config", "set", "pump", file.to_str().unwrap()]);
+        platform.answer(&["config", "push", "pump"]);
+        common::eventually("the configuration is taken", || {
+            let device = &platform.answers(&["config", "devices", "pump"])[0];
+            device["config_id"] == set["id"] && device["state"] == "taken" && device["code"] == 200
+        });
+        assert_eq!(fs::read_to_string(&taken).unwrap(), text);
+    }
 }
