@@ -42,8 +42,7 @@ pub enum DownloadFailed {
 /// Blocks until all is written or it failed. `config` bounds the bytes per second and says whom to trust.
 ///
 /// ```no_run
-/// use otaru_agent::{DownloadConfig, fetch};
-/// use otaru_core::{Download, DownloadOptions, Policy};
+/// use otaru_agent::{Download, DownloadConfig, DownloadOptions, Policy, fetch};
 ///
 /// let mut first_half = Download::new(DownloadOptions {
 ///     url: "https://files.example/a.bin".into(),

@@ -56,6 +56,8 @@ pub use events::{AgentEvent, ModuleState};
 pub use fetch::{DownloadFailed, fetch};
 pub use handle::Handle;
 pub use install::{Install, Manifest, ManifestFile, Running, Standing};
-pub use otaru_core::{Protocol, SlotError, TaskSummary};
-pub use otaru_wire::{ByteRange, DeviceId, Failure, File, Module, Step, Version};
+pub use otaru_core::{
+    Download, DownloadError, DownloadOptions, FetchError, Policy, Protocol, SlotError, TaskSummary, Trouble,
+};
+pub use otaru_wire::{ByteRange, DeviceId, Digest, Failure, File, Module, Step, Version};
 pub use tls::TrustError;

@@ -7,12 +7,13 @@ use std::{
 };
 
 /// The capabilities in the order in which the page has a section for each.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "Report version",
     "Receive tasks",
     "Task description",
     "Decide",
     "Download by HTTP(S)",
+    "A range of one's own",
     "Download over MQTT",
     "Several files",
     "Digests",
