@@ -1,35 +1,42 @@
-//! The agent: one loop that does what the updater decides and tells it what came of it.
+//! The agent: one loop that does what the updaters of its devices decide and tells them what came of it.
 
+mod behind;
+mod device;
 mod doing;
+mod health;
+mod opening;
 mod registering;
 mod setup;
 
-use registering::Registration;
-
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     path::PathBuf,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender},
+    },
     time::Duration,
 };
 
-use otaru_core::{Input, Output, SlotError, Updater};
-use otaru_wire::{Instant, Module};
+use otaru_core::{Gateway, GatewayInput, Input};
+use otaru_wire::{DeviceId, Module};
 
 use crate::{
     boot::BootError,
     clock::Clock,
-    command::RunningCommand,
     config::{Config, ConfigError, RebootMode},
-    events::{AgentEvent, ModuleState},
+    events::{AgentEvent, GatewayEvent},
+    fetchers::{Fetchers, Lane},
     handle::{Handle, Wake},
-    http::{FetchEvent, Fetcher},
-    install::{Installers, Surroundings, settle_all},
+    http::FetchEvent,
     link::{Link, LinkNotice},
-    record_store::RecordStore,
-    remote_config::ConfigFile,
+    number::DeviceNumber,
+    storage::Storage,
     tls::TrustError,
 };
+use behind::Leaving;
+use device::{Device, Observer};
+use registering::Registration;
 
 /// The longest wait of the loop: a bound for clocks that jump, not a poll.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -73,6 +80,14 @@ pub enum AgentError {
         /// The system's word.
         error: std::io::Error,
     },
+    /// A device behind this one cannot be taken care of.
+    #[error("{device} cannot be behind this device: {reason}")]
+    SubDevice {
+        /// The device.
+        device: DeviceId,
+        /// Why.
+        reason: String,
+    },
     /// An installer is given for a module that the configuration does not have.
     #[error("the device has no module {module}; add it to the configuration")]
     NoModule {
@@ -112,90 +127,82 @@ pub enum AgentError {
     Restart(std::io::Error),
 }
 
-/// A device's agent. [`Agent::new`] opens its storage, [`Agent::run`] runs until it is to reboot or stop.
+/// A device's agent, and that of the devices behind it. [`Agent::new`] opens its storage, [`Agent::run`] runs until it is to
+/// reboot or stop.
 pub struct Agent {
     config: Config,
-    clock: Clock,
-    updater: Updater,
-    inputs: VecDeque<Input>,
-    installers: Installers,
-    records: RecordStore,
-    link: Link,
-    /// Until the device has something to log in with.
+    /// By number; the agent's own is the first.
+    devices: BTreeMap<DeviceNumber, Device>,
+    numbers: BTreeMap<DeviceId, DeviceNumber>,
+    last_number: DeviceNumber,
+    leaving: Leaving,
+    gateway: Gateway,
+    /// Until the agent's own device has something to log in with.
     registration: Option<Registration>,
-    online: bool,
-    fetcher: Fetcher,
-    /// Buffers of bodies that were stored, for the fetcher.
-    spare: Option<Vec<u8>>,
-    downloaded_bytes: u64,
-    traffic_told: Traffic,
-    /// The module of the Task in hand.
-    module: Module,
-    health: Health,
-    /// Why a module's files are not what its marker says.
-    unsettled: BTreeMap<Module, SlotError>,
-    rebooting: Option<RunningCommand>,
-    /// Where Configs go, if there is a place for them.
-    config_file: Option<ConfigFile>,
+    /// Milliseconds from the session's end to the next attempt.
+    retry_after_ms: u64,
     mailbox: Receiver<Wake>,
+    shared: Shared,
+    // Last, so that it is dropped last: nothing is written after its lock is gone.
+    storage: Arc<Storage>,
+}
+
+/// What all devices of an agent use.
+struct Shared {
+    clock: Clock,
+    link: Link,
+    fetchers: Fetchers,
+    /// How long a Trial's device waits for the platform before it is asked again.
+    health_interval: Duration,
     sender: Sender<Wake>,
+    /// The process or the machine is about to end: everything is to be saved.
+    stopping: bool,
     exit: Option<Exit>,
-    // Last, so that it is dropped last: nothing is written after the storage's lock is gone.
-    surroundings: Surroundings,
-}
-
-/// What was last told of the traffic.
-struct Traffic {
-    bytes: u64,
-    at: Instant,
-}
-
-/// Where the health check of a Trial is.
-enum Health {
-    NotAsked,
-    /// Until the platform is reached, or it is time to say that it was not.
-    AwaitingPlatform(Instant),
-    Running(RunningCommand),
 }
 
 impl Agent {
     /// Speaks to this agent from other threads.
     pub fn handle(&self) -> Handle {
-        Handle(self.sender.clone())
+        Handle { sender: self.shared.sender.clone(), device: None }
     }
 
-    /// Runs until a reboot or a stop. `observer` gets what happens, on this thread: it should be quick.
+    /// Runs until a reboot or a stop. `observer` gets what happens to the agent's own device, on this thread: it should be
+    /// quick. What happens to devices behind it is told by [`Agent::run_gateway`] alone.
     ///
     /// With `reboot.mode = "restart"` a reboot does not return: the process is replaced.
     ///
     /// # Errors
     /// [`AgentError`] if it cannot run any more. What the platform, the network or the medium do wrong is not among
     /// them: it shows as events.
-    pub fn run(mut self, observer: &mut dyn FnMut(&AgentEvent)) -> Result<Exit, AgentError> {
-        let boot = self.surroundings.markers().start(&self.installers.booted())?;
-        let modules = self.surroundings.markers().running().into_iter();
-        observer(&AgentEvent::Started {
-            device: self.config.device.id(),
-            modules: modules
-                .map(|running| ModuleState {
-                    module: running.module,
-                    version: running.version,
-                    slot: running.slot,
-                })
-                .collect(),
-        });
-        for (module, error) in settle_all(&mut self.installers, &self.surroundings) {
-            observer(&AgentEvent::NotSettled { module: module.clone(), reason: error.to_string() });
-            self.unsettled.insert(module, error);
+    pub fn run(self, observer: &mut dyn FnMut(&AgentEvent)) -> Result<Exit, AgentError> {
+        self.run_telling(&mut |device, event| {
+            if device.is_none() {
+                observer(event);
+            }
+        })
+    }
+
+    /// The same for a gateway: `observer` gets what happens to every device, and to which.
+    ///
+    /// # Errors
+    /// As [`Agent::run`].
+    pub fn run_gateway(self, observer: &mut dyn FnMut(&GatewayEvent)) -> Result<Exit, AgentError> {
+        self.run_telling(&mut |device, event| {
+            observer(&GatewayEvent { event: event.clone(), sub_device: device.cloned() });
+        })
+    }
+
+    fn run_telling(mut self, observer: &mut Observer<'_>) -> Result<Exit, AgentError> {
+        if let Some(own) = self.devices.get_mut(&DeviceNumber::OWN) {
+            own.boot(&mut self.shared, observer)?;
         }
-        self.inputs.push_back(Input::Booted(boot));
         self.register()?;
+        for device in std::mem::take(&mut self.config.sub_devices) {
+            self.admit(device, Vec::new(), observer);
+        }
         let exit = loop {
             self.settle(observer);
-            if self.traffic_due().is_some_and(|due| due <= self.clock.now()) {
-                self.tell_traffic(observer);
-            }
-            if let Some(exit) = self.exit {
+            if let Some(exit) = self.shared.exit {
                 break exit;
             }
             match self.mailbox.recv_timeout(self.next_wait()) {
@@ -204,10 +211,12 @@ impl Agent {
                 // This agent holds a sender itself.
                 Err(RecvTimeoutError::Disconnected) => break Exit::Stopped,
             }
-            self.timers();
+            self.timers(observer);
         };
-        self.tell_traffic(observer);
-        self.link.end();
+        for device in self.devices.values_mut() {
+            device.tell_traffic(&self.shared, observer);
+        }
+        self.shared.link.end();
         if exit == Exit::Reboot && self.config.reboot.mode == RebootMode::Restart {
             drop(self);
             return Err(AgentError::Restart(restart()));
@@ -215,118 +224,116 @@ impl Agent {
         Ok(exit)
     }
 
-    /// Gives all inputs to the updater and does all that follows, until nothing follows.
-    fn settle(&mut self, observer: &mut dyn FnMut(&AgentEvent)) {
+    /// Does all that follows from what happened, until nothing follows.
+    fn settle(&mut self, observer: &mut Observer<'_>) {
         loop {
-            while let Some(notice) = self.link.poll() {
+            if let Some(notice) = self.shared.link.poll() {
                 self.link_notice(notice, observer);
-            }
-            let Some(input) = self.inputs.pop_front() else { return };
-            let body = matches!(input, Input::Body(..));
-            if let Err(error) = self.updater.handle(self.clock.now(), input) {
-                // Late answers and decisions that nobody asked for; nothing changed.
-                tracing::debug!("an input was refused: {error}");
-            }
-            while let Some(output) = self.updater.poll() {
-                if let Output::Store { bytes, .. } = &output
-                    && !body
-                {
-                    self.downloaded_bytes += bytes.len() as u64; // a block, which came as a message
+            } else if let Some((device, request)) = self.shared.fetchers.next() {
+                self.give(device, Input::FetchBegins(request), observer);
+            } else if std::mem::take(&mut self.shared.stopping) {
+                for device in self.devices.values_mut() {
+                    device.give(Input::Stopping, &mut self.shared, observer);
                 }
-                self.perform(output, observer);
-            }
-            if body {
-                // Whatever became of the body, its buffer's place is free again.
-                self.fetcher.returned(self.spare.take().unwrap_or_default());
+            } else {
+                return;
             }
         }
     }
 
-    fn wake(&mut self, wake: Wake, observer: &mut dyn FnMut(&AgentEvent)) {
-        let now = self.clock.now();
+    fn give(&mut self, device: DeviceNumber, input: Input, observer: &mut Observer<'_>) {
+        if let Some(device) = self.devices.get_mut(&device) {
+            device.give(input, &mut self.shared, observer);
+        }
+    }
+
+    fn wake(&mut self, wake: Wake, observer: &mut Observer<'_>) {
         match wake {
-            Wake::Link(event) => self.link.handle(now, event),
-            Wake::Fetch(FetchEvent::Head(id, head)) => self.inputs.push_back(Input::Head(id, head)),
-            Wake::Fetch(FetchEvent::Body(id, bytes)) => {
-                self.downloaded_bytes += bytes.len() as u64;
-                self.inputs.push_back(Input::Body(id, bytes));
-            }
-            Wake::Fetch(FetchEvent::Ended(id, result)) => {
-                self.inputs.push_back(Input::FetchEnded(id, result));
-            }
-            Wake::Health(result) => self.health_ended(result),
-            Wake::RebootCommand(result) => {
-                if let Some(command) = self.rebooting.take() {
-                    command.finished();
-                }
-                if let Err(error) = result {
-                    tracing::error!("the reboot command failed and will be tried again: {error}");
+            Wake::Link(event) => self.shared.link.handle(self.shared.clock.now(), event),
+            Wake::Fetch(lane, event) => self.fetched(lane, event, observer),
+            Wake::Done(number, done) => match self.devices.get_mut(&number) {
+                Some(device) => device.done(done, &mut self.shared, observer),
+                None => self.leaving.done(number, &done),
+            },
+            Wake::Say(device, input) => {
+                let number = device.map_or(Some(DeviceNumber::OWN), |it| self.numbers.get(&it).copied());
+                if let Some(number) = number {
+                    self.give(number, input, observer);
                 }
             }
             Wake::Registered(registered) => self.registered(registered, observer),
-            Wake::Worked(worked) => self.worked(worked, observer),
-            Wake::Decide(decision) => self.inputs.push_back(Input::Decision(decision)),
-            Wake::Cancel => self.inputs.push_back(Input::Cancel),
-            Wake::Report(module, step, description) => {
-                self.inputs.push_back(Input::Report { module, step, description });
-            }
-            Wake::AskConfig => self.inputs.push_back(Input::AskConfig),
-            Wake::ConfigCommand(request, result) => {
-                if let Some(file) = &mut self.config_file {
-                    file.ended(request);
-                }
-                self.inputs.push_back(Input::ConfigTaken(request, result));
-            }
+            Wake::Admit(device, installers) => self.admit(*device, installers, observer),
+            Wake::Dismiss(device) => self.dismiss(&device, observer),
             Wake::Stop => {
-                // Saved by the time the loop looks at `exit`: all that follows of an input is done before that.
-                self.inputs.push_back(Input::Stopping);
-                self.exit = Some(Exit::Stopped);
+                // All is saved by the time the loop looks at `exit`.
+                self.shared.stopping = true;
+                self.shared.exit = Some(Exit::Stopped);
             }
         }
     }
 
-    fn link_notice(&mut self, notice: LinkNotice, observer: &mut dyn FnMut(&AgentEvent)) {
+    fn fetched(&mut self, lane: Lane, event: FetchEvent, observer: &mut Observer<'_>) {
+        let Some((number, event)) = self.shared.fetchers.heard(lane, event) else { return };
+        let Some(device) = self.devices.get_mut(&number) else { return };
+        match event {
+            FetchEvent::Head(id, head) => device.give(Input::Head(id, head), &mut self.shared, observer),
+            FetchEvent::Body(id, bytes) => {
+                device.downloaded_bytes += bytes.len() as u64;
+                device.give(Input::Body(id, bytes), &mut self.shared, observer);
+                // Whatever became of the body, its buffer's place is free again.
+                self.shared.fetchers.returned(lane, device.spare.take().unwrap_or_default());
+            }
+            FetchEvent::Ended(id, result) => {
+                device.give(Input::FetchEnded(id, result), &mut self.shared, observer);
+            }
+        }
+    }
+
+    /// The own device first: the others speak through its session.
+    fn link_notice(&mut self, notice: LinkNotice, observer: &mut Observer<'_>) {
         match notice {
             LinkNotice::Online => {
-                self.online = true;
-                observer(&AgentEvent::Online);
-                self.inputs.push_back(Input::Connected);
-                if matches!(self.health, Health::AwaitingPlatform(_)) {
-                    self.platform_reached();
-                }
+                self.set_online(DeviceNumber::OWN, true, observer);
+                self.gateway(GatewayInput::Connected, observer);
             }
             LinkNotice::Offline { reason, retry_after } => {
-                if std::mem::take(&mut self.online) {
-                    self.inputs.push_back(Input::Disconnected);
-                }
-                observer(&AgentEvent::Offline { reason, retry_after_ms: doing::millis(retry_after) });
+                self.set_online(DeviceNumber::OWN, false, observer);
+                self.retry_after_ms = millis(retry_after);
+                observer(None, &AgentEvent::Offline { reason, retry_after_ms: self.retry_after_ms });
+                self.gateway(GatewayInput::Disconnected, observer);
             }
-            LinkNotice::Message(message) => {
-                self.inputs.push_back(Input::Message { topic: message.topic, payload: message.payload });
-            }
+            LinkNotice::Message(message) => self.gateway(GatewayInput::Message(message), observer),
+        }
+    }
+
+    fn set_online(&mut self, device: DeviceNumber, online: bool, observer: &mut Observer<'_>) {
+        if let Some(device) = self.devices.get_mut(&device) {
+            device.set_online(online, &mut self.shared, observer);
         }
     }
 
     fn next_wait(&self) -> Duration {
-        let health = match self.health {
-            Health::AwaitingPlatform(until) => Some(until),
-            _ => None,
-        };
-        let due = [self.updater.poll_timeout(), self.link.poll_timeout(), health, self.traffic_due()];
-        let next = due.into_iter().flatten().min();
-        next.map_or(LONGEST_WAIT, |deadline| self.clock.until(deadline)).min(LONGEST_WAIT)
+        let devices = self.devices.values().filter_map(Device::due);
+        let due = devices.chain(self.shared.link.poll_timeout()).chain(self.gateway.poll_timeout()).min();
+        due.map_or(LONGEST_WAIT, |deadline| self.shared.clock.until(deadline)).min(LONGEST_WAIT)
     }
 
-    fn timers(&mut self) {
-        let now = self.clock.now();
-        if self.updater.poll_timeout().is_some_and(|due| due <= now) {
-            self.inputs.push_back(Input::Timer);
+    fn timers(&mut self, observer: &mut Observer<'_>) {
+        let now = self.shared.clock.now();
+        for device in self.devices.values_mut() {
+            if device.due().is_some_and(|due| due <= now) {
+                device.timers(&mut self.shared, observer);
+            }
         }
-        if matches!(self.health, Health::AwaitingPlatform(until) if until <= now) {
-            self.platform_not_reached();
+        if self.gateway.poll_timeout().is_some_and(|due| due <= now) {
+            self.gateway(GatewayInput::Timer, observer);
         }
-        self.link.timer(now);
+        self.shared.link.timer(now);
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Replaces the process by a new one of the same program; comes back only if that fails.

@@ -1,6 +1,7 @@
 //! The user's own programs: the health check and the reboot.
 
 use std::{
+    ffi::OsStr,
     io,
     process::{Command, Stdio},
     thread,
@@ -20,14 +21,14 @@ impl RunningCommand {
     /// Starts a program with these variables in its environment; `done` gets its outcome, from another thread.
     pub(crate) fn start(
         command: &[String],
-        environment: &[(&str, &str)],
+        environment: &[(&str, impl AsRef<OsStr>)],
         done: impl FnOnce(Result<(), String>) + Send + 'static,
     ) -> io::Result<Self> {
         let (program, arguments) =
             command.split_first().ok_or_else(|| io::Error::other("no program is named"))?;
         let mut child = Command::new(program)
             .args(arguments)
-            .envs(environment.iter().copied())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             // The agent's standard output is its event stream.
             .stdout(Stdio::null())

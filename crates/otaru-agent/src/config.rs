@@ -6,6 +6,7 @@ mod device;
 mod install;
 mod made;
 mod policy;
+mod sub_device;
 mod value;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ pub use device::{DeviceConfig, DialectName, RegistrationMode, Secret};
 pub(crate) use device::{Proof, Way};
 pub use install::InstallConfig;
 pub use policy::{PolicyConfig, PolicyMode};
+pub use sub_device::{SubDevice, SubRebootConfig};
 pub use value::{ConfigError, Seconds};
 
 /// Everything an agent is started with.
@@ -37,6 +39,9 @@ pub struct Config {
     /// How the packages of the module `default` are installed.
     #[serde(default)]
     pub install: InstallConfig,
+    /// The devices behind it, which speak through its session.
+    #[serde(default, rename = "sub_device")]
+    pub sub_devices: Vec<SubDevice>,
     /// How files are fetched.
     #[serde(default)]
     pub download: DownloadConfig,
@@ -84,14 +89,23 @@ pub struct ModuleConfig {
 }
 
 /// `[download]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DownloadConfig {
+    /// Fetches under way at the same time; others wait their turn. Default: 2. One device never has more than one.
+    #[serde(deserialize_with = "value::within::<_, 1, 16>")]
+    pub at_once: u64,
     /// The most bytes per second. Default: no bound.
     #[serde(deserialize_with = "value::some_within::<_, 1, { u64::MAX }>")]
     pub max_bytes_per_second: Option<u64>,
     /// A PEM file: the only certificates that a file server's may lead to. Default: the web's roots.
     pub ca: Option<PathBuf>,
+}
+
+impl Default for DownloadConfig {
+    fn default() -> Self {
+        Self { at_once: 2, max_bytes_per_second: None, ca: None }
+    }
 }
 
 /// `[health]`
@@ -199,7 +213,8 @@ impl Config {
             remote.file = base.join(&remote.file);
         }
         let modules = config.modules.iter_mut().map(|module| &mut module.install);
-        for install in modules.chain([&mut config.install]) {
+        let behind = config.sub_devices.iter_mut().flat_map(SubDevice::installs_mut);
+        for install in modules.chain(behind).chain([&mut config.install]) {
             install.resolve(base);
         }
         config.check(file)?;
@@ -215,13 +230,16 @@ impl Config {
                 problem: problem.to_owned(),
             })
         };
-        for (index, module) in self.modules.iter().enumerate() {
-            if self.modules.iter().skip(index + 1).any(|other| other.name == module.name) {
-                return wrong("module.name", &format!("{} is there twice", module.name));
-            }
+        if let Some(module) = sub_device::named_twice(&self.modules) {
+            return wrong("module.name", &format!("{module} is there twice"));
         }
-        if let Some((key, problem)) = install::clash(&self.installs()) {
+        let mut installs = self.installs();
+        installs.extend(self.sub_devices.iter().flat_map(SubDevice::installs));
+        if let Some((key, problem)) = install::clash(&installs) {
             return wrong(key, &problem);
+        }
+        if let Err(problem) = sub_device::check_all(&self.device.id(), &self.sub_devices) {
+            return wrong("sub_device", &problem);
         }
         if (self.reboot.mode == RebootMode::Command) != self.reboot.command.is_some() {
             return wrong("reboot.command", "mode \"command\" needs it and no other mode takes it");
@@ -253,15 +271,12 @@ impl Config {
 
     /// Every module and how its packages are installed.
     pub(crate) fn installs(&self) -> Vec<(Module, &InstallConfig)> {
-        let named = self.modules.iter().map(|module| (module.name.clone(), &module.install));
-        std::iter::once((Module::default(), &self.install)).chain(named).collect()
+        sub_device::installs(&self.install, &self.modules)
     }
 
     /// Every module and the version it was made with.
     pub fn module_versions(&self) -> Vec<(Module, Version)> {
-        let own = (Module::default(), self.device.version.clone());
-        let named = self.modules.iter().map(|module| (module.name.clone(), module.version.clone()));
-        std::iter::once(own).chain(named).collect()
+        sub_device::module_versions(&self.device.version, &self.modules)
     }
 }
 

@@ -25,9 +25,21 @@ pub enum AgentEvent {
         /// Milliseconds until the next attempt.
         retry_after_ms: u64,
     },
-    /// The session with the platform is up.
+    /// A device behind this one runs: it is with this gateway from now on, or it has rebooted.
+    Booted {
+        /// What each module runs.
+        modules: Vec<ModuleState>,
+    },
+    /// A device cannot be behind this one.
+    NotAdmitted {
+        /// Why.
+        reason: String,
+    },
+    /// A device is not behind this one any more.
+    Dismissed,
+    /// The session with the platform is up; a device behind this one is logged in through it.
     Online,
-    /// There is no session with the platform.
+    /// There is no session with the platform; a device behind this one is not, or could not be, logged in.
     Offline {
         /// Why.
         reason: String,
@@ -195,6 +207,17 @@ pub enum AgentEvent {
         /// What and why.
         reason: String,
     },
+}
+
+/// Something happened to one of the devices that a gateway's agent takes care of. As JSON, the event with one key more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayEvent {
+    /// What happened.
+    #[serde(flatten)]
+    pub event: AgentEvent,
+    /// To which device behind the agent's own; none: to its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub_device: Option<DeviceId>,
 }
 
 /// What one module runs.

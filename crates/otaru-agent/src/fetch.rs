@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     config::DownloadConfig,
     http::{FetchEvent, FetchOptions, FetchRequest, Fetcher},
+    pace::Pace,
     tls::{Trust, TrustError},
 };
 
@@ -69,7 +70,7 @@ pub fn fetch(
     let (sender, events) = channel();
     let options = FetchOptions {
         trust: Trust::load(config.ca.as_deref())?,
-        max_bytes_per_second: config.max_bytes_per_second,
+        pace: config.max_bytes_per_second.map(|rate| Pace::new(rate, std::time::Instant::now())),
         // The decider's own timers are shorter; these only make sure of an end.
         stall_timeout: LONGEST_WAIT,
         connect_timeout: CONNECT_TIMEOUT,

@@ -44,8 +44,8 @@ const STACK: usize = 256 * 1024;
 pub(crate) struct FetchOptions {
     /// Whom to trust on `https`.
     pub(crate) trust: Trust,
-    /// The most bytes per second, if bounded.
-    pub(crate) max_bytes_per_second: Option<u64>,
+    /// The bound on bytes per second, if there is one.
+    pub(crate) pace: Option<Pace>,
     /// Silence after which reading, or waiting for the head, gives up.
     pub(crate) stall_timeout: Duration,
     /// How long finding and reaching the server may take.
@@ -100,7 +100,6 @@ impl Fetcher {
     ) -> io::Result<Self> {
         let (commands, inbox) = channel();
         let shared = Arc::new(Mutex::new(Shared::default()));
-        let pace = options.max_bytes_per_second.map(|rate| Pace::new(rate, Instant::now()));
         let worker = Worker {
             options,
             inbox,
@@ -108,7 +107,6 @@ impl Fetcher {
             deliver,
             buffers: vec![Vec::new(); BUFFERS],
             next: None,
-            pace,
         };
         thread::Builder::new().name("fetch".to_owned()).stack_size(STACK).spawn(move || worker.run())?;
         Ok(Self { commands, shared })
@@ -165,7 +163,6 @@ struct Worker<D> {
     deliver: D,
     buffers: Vec<Vec<u8>>,
     next: Option<FetchRequest>,
-    pace: Option<Pace>,
 }
 
 impl<D: Fn(FetchEvent) -> bool> Worker<D> {
@@ -213,7 +210,7 @@ impl<D: Fn(FetchEvent) -> bool> Worker<D> {
         }
         loop {
             let mut buffer = self.buffer(request.id)?;
-            let step = self.pace.as_ref().map_or(CHUNK, |pace| pace.step(CHUNK));
+            let step = self.options.pace.as_ref().map_or(CHUNK, |pace| pace.step(CHUNK));
             buffer.resize(step, 0);
             let len = match body.read(&mut buffer) {
                 Ok(len) => len,
@@ -232,7 +229,7 @@ impl<D: Fn(FetchEvent) -> bool> Worker<D> {
                 self.buffers.push(Vec::new());
                 return Err(stopped);
             }
-            if let Some(pace) = &mut self.pace {
+            if let Some(pace) = &self.options.pace {
                 let pause = pace.spend(len, Instant::now());
                 self.pause(request.id, pause)?;
             }

@@ -32,11 +32,13 @@ mod control;
 mod events;
 mod fault;
 mod fetch;
+mod fetchers;
 mod folder;
 mod handle;
 mod http;
 mod install;
 mod link;
+mod number;
 mod pace;
 mod record_store;
 mod register;
@@ -49,10 +51,10 @@ pub use boot::{BootError, Slot, active_folder};
 pub use config::{
     BrokerConfig, Config, ConfigError, ControlConfig, DeviceConfig, DialectName, DownloadConfig, FaultConfig,
     HealthConfig, InstallConfig, ModuleConfig, MqttVersion, PolicyConfig, PolicyMode, RebootConfig,
-    RebootMode, RegistrationMode, RemoteConfig, Seconds, Secret, StorageConfig,
+    RebootMode, RegistrationMode, RemoteConfig, Seconds, Secret, StorageConfig, SubDevice, SubRebootConfig,
 };
 pub use control::{Control, tell};
-pub use events::{AgentEvent, ModuleState};
+pub use events::{AgentEvent, GatewayEvent, ModuleState};
 pub use fetch::{DownloadFailed, fetch};
 pub use handle::Handle;
 pub use install::{Install, Manifest, ManifestFile, Running, Standing};

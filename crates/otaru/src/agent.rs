@@ -3,7 +3,7 @@
 use std::thread;
 
 use anyhow::Context;
-use otaru_agent::{Agent, AgentEvent, Config, Control, Exit, Handle};
+use otaru_agent::{Agent, AgentEvent, Config, Control, Exit, GatewayEvent, Handle, ModuleState};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     iterator::Signals,
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<u8> {
     }
     let handle = agent.handle();
     let mut lost = None;
-    let ended = agent.run(&mut |event| {
+    let ended = agent.run_gateway(&mut |event| {
         // An agent whose reader has gone stops; the download goes on at its next start.
         if let Err(error) = tell(event, args.json) {
             lost.get_or_insert(error);
@@ -77,20 +77,29 @@ fn stop_on_signals(handle: Handle) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(event: &AgentEvent, json: bool) -> anyhow::Result<()> {
-    if json { output::json(event) } else { words(event).map_or(Ok(()), output::line) }
+fn tell(told: &GatewayEvent, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::json(told);
+    }
+    let Some(words) = words(&told.event) else { return Ok(()) };
+    match &told.sub_device {
+        Some(device) => output::line(format!("{device}: {words}")),
+        None => output::line(words),
+    }
+}
+
+fn runs(modules: &[ModuleState]) -> String {
+    let run = modules.iter().map(|it| format!("{} {} (slot {})", it.module, it.version, it.slot.name()));
+    run.collect::<Vec<_>>().join(", ")
 }
 
 /// An event for people; none for those that only programs count.
 fn words(event: &AgentEvent) -> Option<String> {
     Some(match event {
-        AgentEvent::Started { device, modules } => {
-            let runs: Vec<String> = modules
-                .iter()
-                .map(|it| format!("{} {} (slot {})", it.module, it.version, it.slot.name()))
-                .collect();
-            format!("{device} runs {}", runs.join(", "))
-        }
+        AgentEvent::Started { device, modules } => format!("{device} runs {}", runs(modules)),
+        AgentEvent::Booted { modules } => format!("runs {}", runs(modules)),
+        AgentEvent::NotAdmitted { reason } => format!("not admitted: {reason}"),
+        AgentEvent::Dismissed => "dismissed".into(),
         AgentEvent::Registered => "registered: the device has a secret of its own".into(),
         AgentEvent::NotRegistered { reason, retry_after_ms } => {
             format!("not registered: {reason}; next attempt in {:.1} s", *retry_after_ms as f64 / 1000.0)

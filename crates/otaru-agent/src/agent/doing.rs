@@ -1,33 +1,37 @@
-//! What the updater asks for, done.
+//! What a device's updater asks for, done.
 
-use std::time::Duration;
+use otaru_core::{ConfigSummary, Event, Input, Output, RequestId, SlotError, Verified};
+use otaru_wire::{Module, Version};
 
-use otaru_core::{ConfigSummary, Event, HealthVerdict, Input, Output, RequestId, SlotError, Verified};
-use otaru_wire::{Instant, Module, Version};
-
-use super::{Agent, Exit, Health, TRAFFIC_INTERVAL};
+use super::{
+    Exit, Shared,
+    device::{Device, Observer, Reboot},
+};
 use crate::{
     command::RunningCommand,
-    config::RebootMode,
     events::AgentEvent,
-    handle::{Wake, Worked},
+    fetchers::Turn,
+    handle::{Done, Wake, Worked},
     http::FetchRequest,
     install::{Install, Job, medium},
 };
 
-impl Agent {
-    pub(super) fn perform(&mut self, output: Output, observer: &mut dyn FnMut(&AgentEvent)) {
-        let now = self.clock.now();
+impl Device {
+    pub(super) fn perform(&mut self, output: Output, shared: &mut Shared, observer: &mut Observer<'_>) {
+        let now = shared.clock.now();
         match output {
-            Output::Subscribe(filter) => self.link.subscribe(now, &filter),
-            Output::Publish(message) => self.link.publish(now, message),
+            Output::Subscribe(filter) => shared.link.subscribe(now, &filter),
+            Output::Publish(message) => shared.link.publish(now, message),
             Output::Prepare { module, sizes, resume } => self.prepare(&module, sizes, resume),
             // Its failure is told already: nothing is fetched without a place for it.
             Output::Fetch { .. } if matches!(self.inputs.front(), Some(Input::NotPrepared(_))) => {}
-            Output::Fetch { request, url, range, etag } => {
-                self.fetcher.fetch(FetchRequest { id: request, url, range, etag });
+            Output::Fetch { request: id, url, range, etag } => {
+                let request = FetchRequest { id, url, range, etag };
+                if shared.fetchers.fetch(self.number, request) == Turn::Later {
+                    self.inputs.push_back(Input::FetchWaits(id));
+                }
             }
-            Output::StopFetch(request) => self.fetcher.stop(request),
+            Output::StopFetch(request) => shared.fetchers.stop(self.number, request),
             Output::Store { file, offset, mut bytes } => {
                 let end = offset.saturating_add(bytes.len() as u64);
                 let result = self.installers.store(file, offset, &mut bytes);
@@ -43,27 +47,29 @@ impl Agent {
                 self.inputs.push_back(Input::ReadBack { file, offset: range.start, result });
             }
             Output::Activate { module, version, proof } => {
-                if let Err(error) = self.activate(&module, &version, proof) {
+                if let Err(error) = self.activate(&module, &version, proof, shared) {
                     self.inputs.push_back(Input::Activated(Err(error)));
                 }
             }
-            Output::Reboot => self.reboot(observer),
-            Output::CheckHealth(module) => self.check_health(&module),
-            Output::Confirm(module) => self.end_trial(module, Job::Confirm),
-            Output::Revert(module) => self.end_trial(module, Job::Revert),
+            Output::Reboot => self.reboot(shared, observer),
+            Output::CheckHealth(module) => self.check_health(&module, shared),
+            Output::Confirm(module) => self.end_trial(module, Job::Confirm, shared),
+            Output::Revert(module) => self.end_trial(module, Job::Revert, shared),
             Output::ForgetFallback(module) => {
                 if let Err(error) = self.surroundings.markers().forget_fallback(&module) {
                     tracing::warn!(%module, "a reported fallback will be told again: {error}");
                 }
             }
-            Output::DeliverConfig { request, config, bytes } => self.take_config(request, &config, &bytes),
+            Output::DeliverConfig { request, config, bytes } => {
+                self.take_config(request, &config, &bytes, shared)
+            }
             Output::Event(event) => {
                 if let (Event::ConfigFailed { id: Some(id), .. }, Some(file)) =
                     (&event, &mut self.config_file)
                 {
                     file.given_up(id);
                 }
-                self.tell(event, observer);
+                self.tell_core(event, shared, observer);
             }
         }
     }
@@ -74,9 +80,9 @@ impl Agent {
         self.records.save(record).map_err(|error| medium(&error))
     }
 
-    fn take_config(&mut self, request: RequestId, config: &ConfigSummary, bytes: &[u8]) {
-        let sender = self.sender.clone();
-        let done = move |result| drop(sender.send(Wake::ConfigCommand(request, result)));
+    fn take_config(&mut self, request: RequestId, config: &ConfigSummary, bytes: &[u8], shared: &Shared) {
+        let (sender, number) = (shared.sender.clone(), self.number);
+        let done = move |result| drop(sender.send(Wake::Done(number, Done::Config(request, result))));
         let answer = match &mut self.config_file {
             Some(file) => file.take(request, config, bytes, done),
             None => Some(Err("there is no place for it".to_owned())),
@@ -94,45 +100,79 @@ impl Agent {
     }
 
     /// Hands the installer, and the proof, to a thread.
-    fn activate(&mut self, module: &Module, version: &Version, proof: Verified) -> Result<(), SlotError> {
+    fn activate(
+        &mut self,
+        module: &Module,
+        version: &Version,
+        proof: Verified,
+        shared: &Shared,
+    ) -> Result<(), SlotError> {
         let package = self.updater.task().filter(|task| task.module == *module && task.version == *version);
         let package = package.ok_or_else(|| SlotError::Medium("the Task is gone".to_owned()))?;
         let (install, slot) = self.installers.lend_prepared(module)?;
-        self.start(module.clone(), install, Some(version.clone()), Job::Activate { package, slot, proof })
+        let job = Job::Activate { package, slot, proof };
+        self.start(module.clone(), install, Some(version.clone()), job, shared)
     }
 
-    fn end_trial(&mut self, module: Module, job: fn(Module) -> Job) {
+    fn end_trial(&mut self, module: Module, job: fn(Module) -> Job, shared: &Shared) {
         let started = self
             .installers
             .lend(&module)
-            .and_then(|install| self.start(module.clone(), install, None, job(module)));
+            .and_then(|install| self.start(module.clone(), install, None, job(module), shared));
         if let Err(error) = started {
             self.inputs.push_back(Input::Settled(Err(error)));
         }
     }
 
     fn start(
-        &self,
+        &mut self,
         module: Module,
         install: Box<dyn Install>,
         activated: Option<Version>,
         job: Job,
+        shared: &Shared,
     ) -> Result<(), SlotError> {
-        let sender = self.sender.clone();
+        let (sender, number) = (shared.sender.clone(), self.number);
         let done = move |install, result| {
             // Without a loop nobody needs the installer any more.
-            let _ = sender.send(Wake::Worked(Worked { module, install, activated, result }));
+            let worked = Worked { module, install, activated, result };
+            let _ = sender.send(Wake::Done(number, Done::Worked(worked)));
         };
-        self.surroundings.start(job, install, done).map_err(|error| medium(&error))
+        self.surroundings.start(job, install, done).map_err(|error| medium(&error))?;
+        self.at_work += 1;
+        Ok(())
     }
 
-    pub(super) fn worked(&mut self, worked: Worked, observer: &mut dyn FnMut(&AgentEvent)) {
+    /// Something that was done elsewhere for this device has ended.
+    pub(super) fn done(&mut self, done: Done, shared: &mut Shared, observer: &mut Observer<'_>) {
+        match done {
+            Done::Health(result) => self.health_ended(result),
+            Done::Reboot(result) => self.reboot_ended(result, shared, observer),
+            Done::Config(request, result) => {
+                if let Some(file) = &mut self.config_file {
+                    file.ended(request);
+                }
+                self.inputs.push_back(Input::ConfigTaken(request, result));
+            }
+            Done::Worked(worked) => {
+                self.at_work = self.at_work.saturating_sub(1);
+                self.worked(worked, observer);
+            }
+            Done::Settled(boot, settled) => {
+                self.at_work = self.at_work.saturating_sub(1);
+                self.booted(boot, settled, shared, observer);
+            }
+        }
+        self.settle(shared, observer);
+    }
+
+    fn worked(&mut self, worked: Worked, observer: &mut Observer<'_>) {
         let Worked { module, install, activated, result } = worked;
         self.installers.give_back(module.clone(), install);
         let input = match activated {
             Some(version) => {
                 if result.is_ok() {
-                    observer(&AgentEvent::Activated { module, version });
+                    self.tell(&AgentEvent::Activated { module, version }, observer);
                 }
                 Input::Activated(result)
             }
@@ -141,26 +181,7 @@ impl Agent {
         self.inputs.push_back(input);
     }
 
-    fn reboot(&mut self, observer: &mut dyn FnMut(&AgentEvent)) {
-        observer(&AgentEvent::Rebooting);
-        match (self.config.reboot.mode, &self.config.reboot.command) {
-            (RebootMode::Command, Some(command)) if self.rebooting.is_none() => {
-                let sender = self.sender.clone();
-                let done = move |result| drop(sender.send(Wake::RebootCommand(result)));
-                let slot = self.surroundings.markers().running_one(&self.module).map(|it| it.slot.name());
-                let environment =
-                    [("OTARU_MODULE", self.module.as_str()), ("OTARU_SLOT", slot.unwrap_or_default())];
-                match RunningCommand::start(command, &environment, done) {
-                    Ok(command) => self.rebooting = Some(command),
-                    Err(error) => tracing::error!("the reboot command failed: {error}"),
-                }
-            }
-            (RebootMode::Command, _) => {}
-            (RebootMode::Restart | RebootMode::Exit, _) => self.exit = Some(Exit::Reboot),
-        }
-    }
-
-    fn tell(&mut self, event: Event, observer: &mut dyn FnMut(&AgentEvent)) {
+    fn tell_core(&mut self, event: Event, shared: &Shared, observer: &mut Observer<'_>) {
         if let Some(task) = self.updater.task() {
             self.module = task.module;
         }
@@ -169,73 +190,71 @@ impl Agent {
         }
         let event = AgentEvent::from_core(event, &self.module, self.downloaded_bytes);
         if event.is_turn() {
-            self.tell_traffic(observer);
+            self.tell_traffic(shared, observer);
         } else if matches!(event, AgentEvent::Progress { .. }) {
             self.traffic_told.bytes = self.downloaded_bytes;
-            self.traffic_told.at = self.clock.now();
+            self.traffic_told.at = shared.clock.now();
         }
-        observer(&event);
-    }
-
-    /// When bytes that were not told of yet are to be told.
-    pub(super) fn traffic_due(&self) -> Option<Instant> {
-        (self.downloaded_bytes != self.traffic_told.bytes).then(|| self.traffic_told.at + TRAFFIC_INTERVAL)
-    }
-
-    /// Tells the bytes fetched, if there are new ones.
-    pub(super) fn tell_traffic(&mut self, observer: &mut dyn FnMut(&AgentEvent)) {
-        if self.downloaded_bytes != self.traffic_told.bytes {
-            self.traffic_told.bytes = self.downloaded_bytes;
-            self.traffic_told.at = self.clock.now();
-            observer(&AgentEvent::Traffic { downloaded_bytes: self.downloaded_bytes });
-        }
+        self.tell(&event, observer);
     }
 }
 
-/// The health of a new slot: it reaches the platform, and the user's program says that it works.
-impl Agent {
-    fn check_health(&mut self, module: &Module) {
-        if let Some(error) = self.unsettled.get(module) {
-            return self.health_answer(HealthVerdict::Sick(error.to_string()));
-        }
-        if self.online {
-            return self.platform_reached();
-        }
-        let wait = self.config.policy.policy().health_interval;
-        self.health = Health::AwaitingPlatform(self.clock.now() + wait);
-    }
-
-    pub(super) fn platform_reached(&mut self) {
-        let Some(command) = &self.config.health.command else {
-            return self.health_answer(HealthVerdict::Healthy);
-        };
-        let sender = self.sender.clone();
-        match RunningCommand::start(command, &[], move |result| drop(sender.send(Wake::Health(result)))) {
-            Ok(command) => self.health = Health::Running(command),
-            Err(error) => self.health_answer(HealthVerdict::Sick(error.to_string())),
+/// Reboots.
+impl Device {
+    fn reboot(&mut self, shared: &mut Shared, observer: &mut Observer<'_>) {
+        self.tell(&AgentEvent::Rebooting, observer);
+        match &self.reboot {
+            Reboot::Process => {
+                shared.exit = Some(Exit::Reboot);
+                shared.stopping = true;
+            }
+            Reboot::Machine(command) => {
+                let command = command.clone();
+                shared.stopping = true;
+                self.run_reboot(&command, shared);
+            }
+            Reboot::Behind(Some(command)) => {
+                let command = command.clone();
+                self.run_reboot(&command, shared);
+            }
+            Reboot::Behind(None) => self.boot_again(shared, observer),
         }
     }
 
-    pub(super) fn platform_not_reached(&mut self) {
-        self.health_answer(HealthVerdict::Sick("the platform has not been reached yet".to_owned()));
+    fn run_reboot(&mut self, command: &[String], shared: &Shared) {
+        if self.rebooting.is_some() {
+            return;
+        }
+        let (sender, number) = (shared.sender.clone(), self.number);
+        let done = move |result| drop(sender.send(Wake::Done(number, Done::Reboot(result))));
+        let slot = self.surroundings.markers().running_one(&self.module).map(|it| it.slot.name());
+        let mut environment = self.environment().to_vec();
+        environment.push(("OTARU_MODULE", self.module.to_string()));
+        environment.push(("OTARU_SLOT", slot.unwrap_or_default().to_owned()));
+        match RunningCommand::start(command, &environment, done) {
+            Ok(command) => self.rebooting = Some(command),
+            Err(error) => tracing::error!(device = %self.id, "the reboot command failed: {error}"),
+        }
     }
 
-    pub(super) fn health_ended(&mut self, result: Result<(), String>) {
-        if let Health::Running(command) = std::mem::replace(&mut self.health, Health::NotAsked) {
+    fn reboot_ended(&mut self, result: Result<(), String>, shared: &mut Shared, observer: &mut Observer<'_>) {
+        if let Some(command) = self.rebooting.take() {
             command.finished();
-            self.health_answer(match result {
-                Ok(()) => HealthVerdict::Healthy,
-                Err(problem) => HealthVerdict::Sick(problem),
-            });
+        }
+        match (result, &self.reboot) {
+            (Err(error), _) => {
+                tracing::error!(device = %self.id, "the reboot command failed and will be tried again: {error}");
+            }
+            (Ok(()), Reboot::Behind(_)) => self.boot_again(shared, observer),
+            // The machine goes down, or will be told again.
+            (Ok(()), Reboot::Process | Reboot::Machine(_)) => {}
         }
     }
 
-    fn health_answer(&mut self, verdict: HealthVerdict) {
-        self.health = Health::NotAsked;
-        self.inputs.push_back(Input::Health(verdict));
+    /// The updater asks for the reboot again if nothing comes of this one.
+    fn boot_again(&mut self, shared: &mut Shared, observer: &mut Observer<'_>) {
+        if let Err(error) = self.boot(shared, observer) {
+            tracing::error!(device = %self.id, "it cannot boot: {error}");
+        }
     }
-}
-
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,7 +2,7 @@
 
 use otaru_wire::dialect::Transport;
 
-use super::{Agent, AgentError, doing::millis, setup::login};
+use super::{Agent, AgentError, device::Observer, millis, setup::login};
 use crate::{
     events::AgentEvent,
     handle::Wake,
@@ -21,7 +21,7 @@ impl Agent {
     /// Starts to register, if the device has to.
     pub(super) fn register(&mut self) -> Result<(), AgentError> {
         if let Some(Registration::Planned(plan)) = self.registration.take() {
-            let sender = self.sender.clone();
+            let sender = self.shared.sender.clone();
             let tell = move |registered| sender.send(Wake::Registered(registered)).is_ok();
             let thread = Registering::start(plan, tell)
                 .map_err(|error| AgentError::System { what: "a thread", error })?;
@@ -30,16 +30,16 @@ impl Agent {
         Ok(())
     }
 
-    pub(super) fn registered(&mut self, registered: Registered, observer: &mut dyn FnMut(&AgentEvent)) {
+    pub(super) fn registered(&mut self, registered: Registered, observer: &mut Observer<'_>) {
         match registered {
             Registered::Granted(grant) => {
                 self.registration = None;
-                observer(&AgentEvent::Registered);
+                observer(None, &AgentEvent::Registered);
                 let transport = if self.config.broker.tls { Transport::Tls } else { Transport::Plain };
-                self.link.begin(login(&self.config, grant, transport));
+                self.shared.link.begin(login(&self.config, grant, transport));
             }
             Registered::Failed { reason, retry_after } => {
-                observer(&AgentEvent::NotRegistered { reason, retry_after_ms: millis(retry_after) });
+                observer(None, &AgentEvent::NotRegistered { reason, retry_after_ms: millis(retry_after) });
             }
         }
     }

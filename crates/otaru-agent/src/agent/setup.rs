@@ -1,18 +1,16 @@
 //! From a configuration to an agent that is ready to run.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    io,
     sync::{
-        Arc, Mutex,
+        Arc,
         mpsc::{Sender, channel},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use otaru_core::{Policy, Record, Updater, UpdaterOptions};
+use otaru_core::{Gateway, GatewayOptions, GatewayPolicy, Policy};
 use otaru_wire::{
-    Instant, Module,
+    Module,
     dialect::{
         Credentials, Login, Transport,
         aliyun::registration::{Grant, write_token_login},
@@ -21,18 +19,24 @@ use otaru_wire::{
 };
 use rustls::pki_types::ServerName;
 
-use super::{Agent, AgentError, Health, Registration, Traffic};
+use super::{
+    Agent, AgentError, Registration, Shared,
+    behind::Leaving,
+    device::{Device, Reboot},
+    opening::Outfit,
+};
 use crate::{
-    boot::BootMarkers,
     clock::Clock,
-    config::{Config, ConfigError, InstallConfig, Proof, RemoteConfig},
+    config::{Config, ConfigError, Proof, RemoteConfig},
     fault::WriteFault,
+    fetchers::Fetchers,
     folder::Folder,
     handle::Wake,
-    http::{FetchOptions, Fetcher},
-    install::{InPlace, Install, Installers, Partition, Program, Programs, Slots, Surroundings},
+    http::FetchOptions,
+    install::Install,
     link::{Link, LinkTls},
-    record_store::RecordStore,
+    number::DeviceNumber,
+    pace::Pace,
     register::{Plan, read_kept},
     remote_config::ConfigFile,
     storage::Storage,
@@ -43,9 +47,6 @@ use crate::{
 const FETCH_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much longer than the updater a read waits: the updater decides, the read only makes sure of an end.
 const STALL_GRACE: Duration = Duration::from_secs(5);
-/// How much longer than a program's own time the updater waits for it.
-const PROGRAM_GRACE: Duration = Duration::from_secs(30);
-const DEFAULT_TRIAL_BOOTS: u8 = 3;
 
 impl Agent {
     /// Opens the storage and reads what the last run left. Nothing is sent before [`Agent::run`].
@@ -69,116 +70,78 @@ impl Agent {
         let at_storage = |error| AgentError::Storage { dir: dir.clone(), error };
         let storage =
             Storage::open(&dir).map_err(at_storage)?.ok_or_else(|| AgentError::InUse { dir: dir.clone() })?;
-        let tries = config.reboot.trial_boots.map_or(DEFAULT_TRIAL_BOOTS, |tries| tries.min(200) as u8);
-        let markers = BootMarkers::open(&storage.folder, &config.module_versions(), tries)?;
+        let storage = Arc::new(storage);
         let fault = config
             .faults
             .corrupt_write_at
             .map(|at| Folder::open(&dir).and_then(|folder| WriteFault::new(folder, at)))
             .transpose()
             .map_err(at_storage)?;
-        let by_module = installers(&config, &storage.folder, own.into_iter().collect())?;
-        let installers = Installers::new(by_module, fault);
-        let policy = policy(&config, installers.accept_delta());
-        let (records, record) = RecordStore::open(&storage.folder, Record::from_bytes).map_err(at_storage)?;
-
         let at_file =
             |remote: &RemoteConfig, error| AgentError::RemoteConfig { file: remote.file.clone(), error };
         let remote = config.remote_config.as_ref();
         let config_file = remote
             .map(|remote| ConfigFile::open(remote).map_err(|error| at_file(remote, error)))
             .transpose()?;
+        let id = config.device.id();
+        let dialect = config.device.dialect.device_half();
+        let outfit = Outfit {
+            id: id.clone(),
+            dialect,
+            policy: policy(&config),
+            versions: config.module_versions(),
+            installs: config.installs(),
+            own: own.into_iter().collect(),
+            trial_boots: config.reboot.trial_boots,
+            fault,
+            health_command: config.health.command.clone(),
+            reboot: Reboot::own(&config.reboot),
+            config_file,
+        };
+        let device = Device::open(DeviceNumber::OWN, outfit, &storage, &storage.folder)?;
 
         let (sender, mailbox) = channel();
-        let seed = random()?;
-        let updater = Updater::new(
-            UpdaterOptions {
-                device: config.device.id(),
-                dialect: config.device.dialect.device_half(),
-                policy,
-                seed,
-            },
-            record,
-        );
-        let (link, registration) = link(&config, seed, &storage.folder, sender.clone())?;
-        let fetcher = fetcher(&config, sender.clone())?;
-        Ok(Self {
+        let (link, registration) = link(&config, random()?, &storage.folder, sender.clone())?;
+        let gateway = Gateway::new(GatewayOptions {
+            gateway: id.clone(),
+            dialect,
+            transport: if config.broker.tls { Transport::Tls } else { Transport::Plain },
+            policy: GatewayPolicy::default(),
+            seed: random()?,
+        });
+        let shared = Shared {
             clock: Clock::start(),
-            updater,
-            inputs: VecDeque::new(),
-            installers,
-            records,
             link,
-            registration,
-            online: false,
-            fetcher,
-            spare: None,
-            downloaded_bytes: 0,
-            traffic_told: Traffic { bytes: 0, at: Instant::default() },
-            module: Module::default(),
-            health: Health::NotAsked,
-            unsettled: BTreeMap::new(),
-            rebooting: None,
-            config_file,
-            mailbox,
+            fetchers: fetchers(&config, sender.clone())?,
+            health_interval: config.policy.policy().health_interval,
             sender,
+            stopping: false,
             exit: None,
-            surroundings: Surroundings {
-                markers: Arc::new(Mutex::new(markers)),
-                _storage: Arc::new(storage),
-            },
+        };
+        Ok(Self {
+            devices: [(DeviceNumber::OWN, device)].into(),
+            numbers: [(id, DeviceNumber::OWN)].into(),
+            last_number: DeviceNumber::OWN,
+            leaving: Leaving::default(),
+            registration,
+            gateway,
+            retry_after_ms: 0,
+            mailbox,
+            shared,
             config,
+            storage,
         })
     }
 }
 
-/// Each module's installer: one's own, or the one that the configuration names.
-fn installers(
-    config: &Config,
-    storage: &Folder,
-    mut own: BTreeMap<Module, Box<dyn Install>>,
-) -> Result<BTreeMap<Module, Box<dyn Install>>, AgentError> {
-    let mut by_module = BTreeMap::new();
-    for (module, install) in config.installs() {
-        let installer = match own.remove(&module) {
-            Some(own) => own,
-            None => configured(install, storage, &module)
-                .map_err(|error| AgentError::Install { module: module.clone(), error })?,
-        };
-        by_module.insert(module, installer);
-    }
-    match own.into_keys().next() {
-        Some(module) => Err(AgentError::NoModule { module }),
-        None => Ok(by_module),
-    }
-}
-
-fn configured(install: &InstallConfig, storage: &Folder, module: &Module) -> io::Result<Box<dyn Install>> {
-    Ok(match install.clone() {
-        InstallConfig::Slots {} => Box::new(Slots::open(storage, module)?),
-        InstallConfig::File { path } => Box::new(InPlace::open(&path)?),
-        InstallConfig::Partition { a, b } => Box::new(Partition::new(a, b)),
-        InstallConfig::Command { command: install, confirm, revert, timeout_s, accept_delta } => {
-            let programs = Programs { install, confirm, revert, timeout: timeout_s.0, accept_delta };
-            Box::new(Program::open(storage, module, programs)?)
-        }
-    })
-}
-
-/// The policy of the configuration, as the installers need it.
-fn policy(config: &Config, accept_delta: bool) -> Policy {
-    let mut policy = config.policy.policy();
-    policy.accept_delta = accept_delta;
+/// What is decided beforehand for the agent's own device.
+fn policy(config: &Config) -> Policy {
     let remote = config.remote_config.as_ref();
-    policy.max_config_bytes = remote.map_or(0, |remote| remote.max_bytes);
-    policy.ask_config_at_connect = remote.is_some_and(|remote| remote.ask_at_connect);
-    for (_, install) in config.installs() {
-        if let InstallConfig::Command { timeout_s, .. } = install {
-            // The program's time includes the wait for an earlier run of it.
-            policy.slot_timeout = policy.slot_timeout.max(timeout_s.0 + PROGRAM_GRACE);
-        }
+    Policy {
+        max_config_bytes: remote.map_or(0, |remote| remote.max_bytes),
+        ask_config_at_connect: remote.is_some_and(|remote| remote.ask_at_connect),
+        ..config.policy.policy()
     }
-    policy
 }
 
 /// The session, and how it comes to a login if it has none yet.
@@ -238,18 +201,19 @@ pub(super) fn login(config: &Config, grant: Grant, transport: Transport) -> Logi
     }
 }
 
-fn fetcher(config: &Config, sender: Sender<Wake>) -> Result<Fetcher, AgentError> {
+fn fetchers(config: &Config, sender: Sender<Wake>) -> Result<Fetchers, AgentError> {
     let options = FetchOptions {
         trust: Trust::load(config.download.ca.as_deref())?,
-        max_bytes_per_second: config.download.max_bytes_per_second,
+        pace: config.download.max_bytes_per_second.map(|rate| Pace::new(rate, Instant::now())),
         stall_timeout: config.policy.policy().stall_timeout + STALL_GRACE,
         connect_timeout: FETCH_CONNECT_TIMEOUT,
     };
-    Fetcher::start(options, move |event| sender.send(Wake::Fetch(event)).is_ok())
-        .map_err(|error| AgentError::System { what: "a thread", error })
+    let deliver = move |lane, event| sender.send(Wake::Fetch(lane, event)).is_ok();
+    let at_once = usize::try_from(config.download.at_once).unwrap_or(1);
+    Fetchers::start(options, at_once, deliver).map_err(|error| AgentError::System { what: "a thread", error })
 }
 
 /// Differs between devices and starts; no secret.
-fn random() -> Result<u64, AgentError> {
+pub(super) fn random() -> Result<u64, AgentError> {
     getrandom::u64().map_err(|error| AgentError::System { what: "random numbers", error: error.into() })
 }

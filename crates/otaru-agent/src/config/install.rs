@@ -72,7 +72,8 @@ impl InstallConfig {
         }
     }
 
-    fn paths(&self) -> Vec<&PathBuf> {
+    /// What it writes outside the storage folder.
+    pub(crate) fn paths(&self) -> Vec<&PathBuf> {
         match self {
             Self::File { path } => path.iter().collect(),
             Self::Partition { a, b } => vec![a, b],

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 
-use super::{BrokerConfig, Config, ConfigError, DeviceConfig, ModuleConfig, RemoteConfig, StorageConfig};
+use super::{
+    BrokerConfig, Config, ConfigError, DeviceConfig, ModuleConfig, RemoteConfig, StorageConfig, SubDevice,
+};
 
 impl Config {
     /// A device that keeps its slots, boot markers and Record in the folder `storage`, which is made where it is
@@ -16,6 +18,7 @@ impl Config {
             storage: StorageConfig { dir: storage.into() },
             modules: Vec::new(),
             install: Default::default(),
+            sub_devices: Vec::new(),
             download: Default::default(),
             policy: Default::default(),
             health: Default::default(),
@@ -75,6 +78,29 @@ impl ModuleConfig {
     /// [`ConfigError::Value`] if a text cannot be what it is meant to be.
     pub fn new(name: &str, version: &str) -> Result<Self, ConfigError> {
         made("module", [("name", name), ("version", version)])
+    }
+}
+
+impl SubDevice {
+    /// A device behind a gateway. `version` is what its module `default` runs before its first update.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] if a text cannot be what it is meant to be. It never repeats the secret.
+    pub fn new(
+        product_key: &str,
+        device_name: &str,
+        device_secret: &str,
+        version: &str,
+    ) -> Result<Self, ConfigError> {
+        made(
+            "sub_device",
+            [
+                ("product_key", product_key),
+                ("device_name", device_name),
+                ("device_secret", device_secret),
+                ("version", version),
+            ],
+        )
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, channel};
 
-use otaru_core::Decision;
+use otaru_core::{Decision, Input};
 use otaru_wire::Failure;
 
 use super::*;
@@ -12,7 +12,7 @@ fn listening() -> (tempfile::TempDir, PathBuf, Control, Receiver<Wake>) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("agent.sock");
     let (sender, mailbox) = channel();
-    let control = Control::listen(&path, Handle(sender)).unwrap();
+    let control = Control::listen(&path, Handle { sender, device: None }).unwrap();
     (dir, path, control, mailbox)
 }
 
@@ -23,19 +23,28 @@ fn every_order_reaches_the_agent_as_it_was_meant() {
         assert_eq!(tell(&path, order).unwrap(), Ok(()), "{order}");
         mailbox.recv().unwrap()
     };
-    assert!(matches!(heard("accept"), Wake::Decide(Decision::Accept)));
+    assert!(matches!(heard("accept"), Wake::Say(None, Input::Decision(Decision::Accept))));
     let hour = Duration::from_secs(3600);
-    assert!(matches!(heard("postpone 3600"), Wake::Decide(Decision::Postpone(pause)) if pause == hour));
+    assert!(
+        matches!(heard("postpone 3600"), Wake::Say(None, Input::Decision(Decision::Postpone(pause))) if pause == hour)
+    );
     let reason = "not while the pump runs";
     assert!(
-        matches!(heard(&format!("refuse {reason}")), Wake::Decide(Decision::Refuse(why)) if why == reason)
+        matches!(heard(&format!("refuse {reason}")), Wake::Say(None, Input::Decision(Decision::Refuse(why))) if why == reason)
     );
-    assert!(matches!(heard("cancel"), Wake::Cancel));
-    assert!(matches!(heard("ask-config"), Wake::AskConfig));
+    assert!(matches!(heard("cancel"), Wake::Say(None, Input::Cancel)));
+    assert!(matches!(heard("ask-config"), Wake::Say(None, Input::AskConfig)));
     assert!(matches!(heard("stop"), Wake::Stop));
-    let Wake::Report(module, step, text) = heard("report mcu 40 erasing  block 7") else { panic!() };
+    let Wake::Say(None, Input::Report { module, step, description: text }) =
+        heard("report mcu 40 erasing  block 7")
+    else {
+        panic!()
+    };
     assert_eq!((module.as_str(), step, text.as_str()), ("mcu", Step::Percent(40), "erasing  block 7"));
-    let Wake::Report(module, step, text) = heard("report default -4") else { panic!() };
+    let Wake::Say(None, Input::Report { module, step, description: text }) = heard("report default -4")
+    else {
+        panic!()
+    };
     assert!(module.is_default() && text.is_empty());
     assert_eq!(step, Step::Failed(Failure::Write));
 }
@@ -74,7 +83,7 @@ fn several_orders_may_come_on_one_connection_and_noise_ends_nothing() {
     let mut answers = String::new();
     caller.read_to_string(&mut answers).unwrap();
     assert!(answers.starts_with("error: ") && answers.ends_with("\nok\nok\n"), "{answers}");
-    assert!(matches!(mailbox.recv().unwrap(), Wake::Cancel));
+    assert!(matches!(mailbox.recv().unwrap(), Wake::Say(None, Input::Cancel)));
     assert_eq!(tell(&path, "cancel").unwrap(), Ok(()));
 }
 
@@ -93,13 +102,13 @@ fn a_socket_left_by_a_power_cut_is_replaced_and_a_file_is_not() {
     let (dir, path, control, _mailbox) = listening();
     std::mem::forget(control);
     let (sender, mailbox) = channel();
-    let _again = Control::listen(&path, Handle(sender.clone())).unwrap();
+    let _again = Control::listen(&path, Handle { sender: sender.clone(), device: None }).unwrap();
     assert_eq!(tell(&path, "accept").unwrap(), Ok(()));
     assert!(mailbox.recv().is_ok());
 
     let file = dir.path().join("precious");
     fs::write(&file, b"precious").unwrap();
-    let error = Control::listen(&file, Handle(sender)).err().unwrap();
+    let error = Control::listen(&file, Handle { sender, device: None }).err().unwrap();
     assert!(error.to_string().contains("is no socket"), "{error}");
     assert_eq!(fs::read(&file).unwrap(), b"precious");
 }

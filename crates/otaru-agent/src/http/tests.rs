@@ -24,7 +24,7 @@ struct Rig {
 fn rig(edit: impl FnOnce(&mut FetchOptions)) -> Rig {
     let mut options = FetchOptions {
         trust: Trust::WebRoots,
-        max_bytes_per_second: None,
+        pace: None,
         stall_timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(10),
     };
@@ -368,7 +368,7 @@ fn a_pace_spreads_the_bytes_and_can_be_stopped() {
     let bytes = image(60_000);
     let expected = bytes.clone();
     let (server, _) = serve(None, move |request, wire| answer_range(&bytes, request, wire));
-    let rig = rig(|options| options.max_bytes_per_second = Some(40_000));
+    let rig = rig(|options| options.pace = Some(Pace::new(40_000, Instant::now())));
     let begin = Instant::now();
     let answer = rig.fetch(1, &format!("http://{server}/"), ByteRange { start: 0, end: 60_000 });
     assert!(answer.body == expected);

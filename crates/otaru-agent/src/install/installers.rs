@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use otaru_core::SlotError;
 use otaru_wire::{ByteRange, Module};
 
-use super::{Install, unprepared};
+use super::{Install, Lent, Running, unprepared};
 use crate::{boot::Slot, fault::WriteFault};
 
 /// The longest piece read back at once, in bytes.
@@ -116,6 +116,15 @@ impl Installers {
     pub(crate) fn lend(&mut self, module: &Module) -> Result<Box<dyn Install>, SlotError> {
         let install = self.by_module.get_mut(module).ok_or_else(|| SlotError::NoSlot(module.clone()))?;
         install.take().ok_or_else(|| at_work(module))
+    }
+
+    /// Hands out the installers of all these modules that are not at work.
+    pub(crate) fn lend_all(&mut self, all: Vec<Running>) -> Vec<Lent> {
+        let lend = |running: Running| {
+            let install = self.lend(&running.module).ok()?;
+            Some(Lent { running, install })
+        };
+        all.into_iter().filter_map(lend).collect()
     }
 
     /// Takes an installer back.

@@ -35,7 +35,7 @@ pub(crate) use partition::Partition;
 pub(crate) use program::{Program, Programs};
 pub use slots::{Manifest, ManifestFile};
 pub(crate) use slots::{Slots, folder_path};
-pub(crate) use work::{Job, Surroundings, settle_all};
+pub(crate) use work::{Job, Lent, Settled, Surroundings};
 
 /// Takes the bytes of a module's packages and makes them run.
 ///

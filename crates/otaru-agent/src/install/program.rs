@@ -12,7 +12,7 @@
 use std::{ffi::OsString, io, path::PathBuf, sync::Arc, time::Duration};
 
 use otaru_core::{SlotError, TaskSummary};
-use otaru_wire::{ByteRange, Module};
+use otaru_wire::{ByteRange, DeviceId, Module};
 
 use super::{
     Install, Running, Standing,
@@ -31,6 +31,8 @@ const BUSY: &str = "busy";
 /// What the user's programs are and may do.
 #[derive(Debug, Clone)]
 pub(crate) struct Programs {
+    /// Whose packages they are for.
+    pub(crate) device: DeviceId,
     /// Installs; gets the files' paths after its own arguments.
     pub(crate) install: Vec<String>,
     /// Is told that the new version is kept.
@@ -68,6 +70,8 @@ impl Program {
         let (busy, _) = self.folder.file(BUSY).map_err(|error| medium(&error))?;
         let mut environment = vec![
             ("OTARU_ACTION".to_owned(), action.into()),
+            ("OTARU_PRODUCT_KEY".to_owned(), self.programs.device.product.as_str().into()),
+            ("OTARU_DEVICE_NAME".to_owned(), self.programs.device.device.as_str().into()),
             ("OTARU_MODULE".to_owned(), self.module.as_str().into()),
         ];
         environment.extend(more);

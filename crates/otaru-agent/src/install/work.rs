@@ -10,7 +10,7 @@ use std::{
 use otaru_core::{SlotError, TaskSummary, Verified};
 use otaru_wire::Module;
 
-use super::{Install, Installers};
+use super::{Install, Running};
 use crate::{
     boot::{BootMarkers, Slot},
     storage::Storage,
@@ -56,6 +56,20 @@ impl Surroundings {
         Ok(())
     }
 
+    /// [`Lent::settle`] on a thread of its own.
+    pub(crate) fn settle(
+        &self,
+        all: Vec<Lent>,
+        done: impl FnOnce(Vec<Settled>) + Send + 'static,
+    ) -> io::Result<()> {
+        let surroundings = self.clone();
+        thread::Builder::new().name("settle".to_owned()).spawn(move || {
+            done(Lent::settle(all));
+            drop(surroundings);
+        })?;
+        Ok(())
+    }
+
     /// Installer first, then the marker, then the world as the marker says.
     pub(crate) fn run(&self, job: Job, install: &mut dyn Install) -> Result<(), SlotError> {
         match job {
@@ -64,7 +78,7 @@ impl Surroundings {
                 let running = self.markers().running_one(&module)?;
                 install.confirm(&running)?;
                 self.markers().confirm(&module)?;
-                if let Err(error) = self.settle(&module, install) {
+                if let Err(error) = self.settle_one(&module, install) {
                     // The new version is confirmed; what is left over of the old one goes at the next start.
                     tracing::warn!(%module, "not tidied up: {error}");
                 }
@@ -72,7 +86,7 @@ impl Surroundings {
             }
             Job::Revert(module) => {
                 self.markers().revert(&module)?;
-                self.settle(&module, install)
+                self.settle_one(&module, install)
             }
         }
     }
@@ -88,34 +102,42 @@ impl Surroundings {
         let module = &package.module;
         install.install(slot, package)?;
         self.markers().activate(module, &package.version)?;
-        self.settle(module, install).inspect_err(|_| {
+        self.settle_one(module, install).inspect_err(|_| {
             // Half a switch is no switch: the next boot is to be the old version.
-            let back = self.markers().revert(module).and_then(|()| self.settle(module, install));
+            let back = self.markers().revert(module).and_then(|()| self.settle_one(module, install));
             if let Err(error) = back.and_then(|()| self.markers().forget_fallback(module)) {
                 tracing::error!(%module, "the way back is tried again at the next start: {error}");
             }
         })
     }
 
-    fn settle(&self, module: &Module, install: &mut dyn Install) -> Result<(), SlotError> {
+    fn settle_one(&self, module: &Module, install: &mut dyn Install) -> Result<(), SlotError> {
         let running = self.markers().running_one(module)?;
         install.settle(&running)
     }
 }
 
-/// A start's first work: what a power cut interrupted is finished. Gives the modules whose world is not as their marker
-/// says, and why.
-pub(crate) fn settle_all(
-    installers: &mut Installers,
-    surroundings: &Surroundings,
-) -> Vec<(Module, SlotError)> {
-    let all = surroundings.markers().running();
-    all.into_iter()
-        .filter_map(|running| {
-            let mut install = installers.lend(&running.module).ok()?;
-            let settled = install.settle(&running);
-            installers.give_back(running.module.clone(), install);
-            Some((running.module, settled.err()?))
-        })
-        .collect()
+/// An installer on loan, with what its module's marker says.
+pub(crate) struct Lent {
+    pub(crate) running: Running,
+    pub(crate) install: Box<dyn Install>,
+}
+
+/// An installer back from settling.
+pub(crate) struct Settled {
+    pub(crate) module: Module,
+    pub(crate) install: Box<dyn Install>,
+    /// Why the module's files are not what its marker says.
+    pub(crate) result: Result<(), SlotError>,
+}
+
+impl Lent {
+    /// A start's first work: what a power cut interrupted is finished.
+    pub(crate) fn settle(all: Vec<Self>) -> Vec<Settled> {
+        let settle = |Lent { running, mut install }| {
+            let result = install.settle(&running);
+            Settled { module: running.module, install, result }
+        };
+        all.into_iter().map(settle).collect()
+    }
 }

@@ -7,7 +7,9 @@ use std::{
     sync::mpsc,
 };
 
-use otaru_agent::{Agent, AgentError, AgentEvent, Config, Exit, Handle, Manifest, active_folder};
+use otaru_agent::{
+    Agent, AgentError, AgentEvent, Config, Exit, GatewayEvent, Handle, Manifest, active_folder,
+};
 
 use super::*;
 
@@ -107,16 +109,7 @@ impl Device {
 
     /// Compares every file of the running slot with the package, byte for byte.
     pub(crate) fn runs(&self, target: &Target) {
-        let folder = active_folder(&self.dir.path().join("state"), &target.module).unwrap().unwrap();
-        for (index, bytes) in target.files.iter().enumerate() {
-            let found = std::fs::read(folder.join(index.to_string())).unwrap();
-            assert!(found == **bytes, "file {index} in {} differs", folder.display());
-        }
-        let manifest: Manifest =
-            serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
-        assert_eq!(manifest.version, target.version);
-        let digests: Vec<_> = target.files.iter().map(|bytes| sha256(bytes)).collect();
-        assert_eq!(manifest.files.iter().map(|file| file.digest).collect::<Vec<_>>(), digests);
+        runs(&self.dir.path().join("state"), target);
     }
 
     pub(crate) fn process(&self) -> AgentProcess {
@@ -126,23 +119,62 @@ impl Device {
     }
 }
 
+/// Compares every file of the slot that runs, in a device's storage, with the package.
+pub(crate) fn runs(storage: &Path, target: &Target) {
+    let folder = active_folder(storage, &target.module).unwrap().unwrap();
+    for (index, bytes) in target.files.iter().enumerate() {
+        let found = std::fs::read(folder.join(index.to_string())).unwrap();
+        assert!(found == **bytes, "file {index} in {} differs", folder.display());
+    }
+    let manifest: Manifest =
+        serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest.version, target.version);
+    let digests: Vec<_> = target.files.iter().map(|bytes| sha256(bytes)).collect();
+    assert_eq!(manifest.files.iter().map(|file| file.digest).collect::<Vec<_>>(), digests);
+}
+
 /// Ends an agent that never gets where a test waits for it.
-pub(crate) struct Watchdog(mpsc::Sender<()>, std::thread::JoinHandle<bool>);
+pub(crate) struct Watchdog {
+    agents: mpsc::Sender<Handle>,
+    watch: std::thread::JoinHandle<bool>,
+}
 
 impl Watchdog {
     pub(crate) fn start(handle: Handle) -> Self {
-        let (alive, gone) = mpsc::channel();
+        let watchdog = Self::start_lazily();
+        watchdog.watch(handle);
+        watchdog
+    }
+
+    /// Watches over nothing yet.
+    pub(crate) fn start_lazily() -> Self {
+        let (agents, watched) = mpsc::channel::<Handle>();
         let watch = std::thread::spawn(move || {
-            let calm = gone.recv_timeout(PATIENCE) != Err(mpsc::RecvTimeoutError::Timeout);
-            handle.stop();
-            calm
+            let end = std::time::Instant::now() + PATIENCE;
+            let mut agent = None;
+            loop {
+                match watched.recv_timeout(end.saturating_duration_since(std::time::Instant::now())) {
+                    Ok(handle) => agent = Some(handle),
+                    Err(mpsc::RecvTimeoutError::Disconnected) => return true,
+                    Err(mpsc::RecvTimeoutError::Timeout) => break,
+                }
+            }
+            agent.iter().for_each(Handle::stop);
+            // Whoever comes after it is stopped as well.
+            watched.iter().for_each(|handle| handle.stop());
+            false
         });
-        Self(alive, watch)
+        Self { agents, watch }
+    }
+
+    /// This is the agent to end from now on.
+    pub(crate) fn watch(&self, handle: Handle) {
+        let _ = self.agents.send(handle);
     }
 
     pub(crate) fn calm(self) -> bool {
-        drop(self.0);
-        self.1.join().unwrap()
+        drop(self.agents);
+        self.watch.join().unwrap()
     }
 }
 
@@ -163,6 +195,8 @@ pub(crate) struct AgentProcess {
     pub(crate) child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
     pub(crate) seen: Vec<AgentEvent>,
+    /// Those of all devices.
+    pub(crate) told: Vec<GatewayEvent>,
 }
 
 const CONFIG_VARIABLE: &str = "OTARU_TEST_AGENT_CONFIG";
@@ -177,22 +211,32 @@ impl AgentProcess {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines, seen: Vec::new() }
+        Self { child, lines, seen: Vec::new(), told: Vec::new() }
     }
 
-    /// Reads events up to the one wanted.
+    /// Reads events of its own device up to the one wanted.
     pub(crate) fn until(&mut self, wanted: impl Fn(&AgentEvent) -> bool) -> AgentEvent {
+        self.until_told(|told| told.sub_device.is_none() && wanted(&told.event));
+        self.seen.last().unwrap().clone()
+    }
+
+    /// Reads events of all devices up to the one wanted.
+    pub(crate) fn until_told(&mut self, mut wanted: impl FnMut(&GatewayEvent) -> bool) {
         for line in self.lines.by_ref() {
             let line = line.unwrap();
             // The first event follows the test harness's own words on their line.
             let Some(at) = line.find("{\"event\"") else { continue };
-            let event: AgentEvent = serde_json::from_str(&line[at..]).unwrap();
-            self.seen.push(event.clone());
-            if wanted(&event) {
-                return event;
+            let told: GatewayEvent = serde_json::from_str(&line[at..]).unwrap();
+            if told.sub_device.is_none() {
+                self.seen.push(told.event.clone());
+            }
+            let enough = wanted(&told);
+            self.told.push(told);
+            if enough {
+                return;
             }
         }
-        panic!("the agent's process ended; it said {:?}", self.seen);
+        panic!("the agent's process ended; it said {:?}", self.told);
     }
 
     pub(crate) fn cut_power(mut self) -> Vec<AgentEvent> {
@@ -217,7 +261,7 @@ pub(crate) fn become_an_agent() {
         std::process::exit(99);
     });
     let agent = Agent::new(Config::load(Path::new(&config)).unwrap()).unwrap();
-    let exit = agent.run(&mut |event| println!("{}", serde_json::to_string(event).unwrap())).unwrap();
+    let exit = agent.run_gateway(&mut |event| println!("{}", serde_json::to_string(event).unwrap())).unwrap();
     std::process::exit(if exit == Exit::Reboot { REBOOT_CODE } else { 0 });
 }
 

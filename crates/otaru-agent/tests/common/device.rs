@@ -82,11 +82,15 @@ impl Ear<'_> {
 
 impl Handler for Ear<'_> {
     fn message(&mut self, message: Message) -> Taken {
-        assert!(aliyun::Platform.may_publish(&self.device, &message.topic), "{}", message.topic);
         let uplink = aliyun::Platform.read_report(&message.topic, &message.payload).unwrap();
-        assert_eq!(uplink.device, self.device);
-        self.shared.world().reports.push(uplink.report.clone());
-        let notice = self.shared.notice();
+        if uplink.device == self.device {
+            assert!(aliyun::Platform.may_publish(&self.device, &message.topic), "{}", message.topic);
+            self.shared.world().reports.push(uplink.report.clone());
+        } else {
+            assert_eq!(aliyun::Platform.on_behalf(&message.topic).as_ref(), Some(&uplink.device));
+            self.shared.world().hear_behind(&uplink.device, &uplink.report);
+        }
+        let notice = self.shared.notice(&uplink.device);
         match &uplink.report {
             Report::Version { module, .. } if module.is_default() => self.push_config(),
             Report::Progress { .. } => self.push_config(),
@@ -94,7 +98,7 @@ impl Handler for Ear<'_> {
         }
         match &uplink.report {
             Report::Version { module, version } => {
-                let DeviceId { product, device } = &self.device;
+                let DeviceId { product, device } = &uplink.device;
                 let topic = format!("/ota/device/upgrade/{product}/{device}");
                 let pushes = std::mem::take(&mut self.shared.world().raw_pushes);
                 self.answers.extend(pushes.into_iter().map(|text| Message {
@@ -105,13 +109,15 @@ impl Handler for Ear<'_> {
                 if let Some(notice) =
                     notice.filter(|notice| notice.module == *module && notice.version != *version)
                 {
-                    self.answers.push(aliyun::Platform.write_notice(&self.device, 1, &notice).unwrap());
+                    self.answers.push(aliyun::Platform.write_notice(&uplink.device, 1, &notice).unwrap());
                 }
             }
             Report::Query { .. } => {
                 let id: &MessageId = &uplink.id;
                 self.answers.push(
-                    aliyun::Platform.write_answer(&message.topic, &self.device, id, notice.as_ref()).unwrap(),
+                    aliyun::Platform
+                        .write_answer(&message.topic, &uplink.device, id, notice.as_ref())
+                        .unwrap(),
                 );
             }
             Report::Block(request) => match self.shared.world().block(request) {
@@ -128,13 +134,20 @@ impl Handler for Ear<'_> {
                 self.answers.extend(answer);
             }
             Report::ConfigTaken { .. } => self.shared.world().config_open = false,
-            Report::Progress { .. } | Report::Gateway(_) => {}
+            Report::Gateway(report) => {
+                let result = self.shared.world().hear_gateway(report);
+                let answer = aliyun::Platform.write_gateway_answer(&self.device, &uplink.id, report, result);
+                self.answers.extend(answer);
+            }
+            Report::Progress { .. } => {}
         }
         Taken::Accepted
     }
 
     fn may_subscribe(&mut self, filter: &str) -> bool {
+        let behind = aliyun::Platform.on_behalf(filter);
         aliyun::Platform.may_subscribe(&self.device, filter)
+            || behind.is_some_and(|device| self.shared.world().is_online(&device))
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn serve(shared: &Shared, wire: Box<dyn Wire>) {
 fn answer(shared: &Shared, request: &str, wire: &mut dyn Wire) -> Option<()> {
     let path = request.split(' ').nth(1)?;
     let (file, link) = path.trim_start_matches('/').split_once("?link=")?;
+    let (behind, file) = file.rsplit_once('/').map_or((None, file), |(name, file)| (Some(name), file));
     let (file, link): (usize, u32) = (file.parse().ok()?, link.parse().ok()?);
     let range = request
         .lines()
@@ -39,9 +40,10 @@ fn answer(shared: &Shared, request: &str, wire: &mut dyn Wire) -> Option<()> {
     let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
     let (bytes, status) = {
         let mut world = shared.world();
-        let whole = match file {
-            CONFIG => Arc::clone(&world.config.as_ref()?.1),
-            file => Arc::clone(&world.target.as_ref()?.files[file]),
+        let whole = match behind {
+            None if file == CONFIG => Arc::clone(&world.config.as_ref()?.1),
+            Some(name) => Arc::clone(&world.named(name).target.as_ref()?.files[file]),
+            None => Arc::clone(&world.target.as_ref()?.files[file]),
         };
         let bytes = match world.shrunk_to.filter(|_| world.link > 1) {
             Some(len) => Arc::new(whole[..len].to_vec()),
@@ -54,7 +56,10 @@ fn answer(shared: &Shared, request: &str, wire: &mut dyn Wire) -> Option<()> {
         } else {
             206
         };
-        world.requests.push(Request { file, start: first, status });
+        match behind {
+            Some(name) => world.named(name).requests.push(first),
+            None => world.requests.push(Request { file, start: first, status }),
+        }
         (bytes, status)
     };
     shared.changed();
@@ -79,12 +84,15 @@ fn answer(shared: &Shared, request: &str, wire: &mut dyn Wire) -> Option<()> {
     let piece = if undisturbed { LARGE_PIECE } else { PIECE };
     for piece in bytes[first as usize..=last as usize].chunks(piece) {
         let may_pass =
-            |world: &World| file == CONFIG || world.gate.is_none_or(|gate| world.bytes_served < gate);
+            |world: &World| file == CONFIG || world.gate.is_none_or(|gate| world.served(behind) < gate);
         shared.wait("the gate opens", may_pass);
         wire.write_all(piece).ok()?;
         wire.flush().ok()?;
         let mut world = shared.world();
-        world.bytes_served += piece.len() as u64;
+        match behind {
+            Some(name) => world.named(name).bytes_served += piece.len() as u64,
+            None => world.bytes_served += piece.len() as u64,
+        }
         let expired = world.expire_after.is_some_and(|after| world.bytes_served >= after);
         if expired {
             world.expire_after = None;

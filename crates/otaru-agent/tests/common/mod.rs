@@ -2,12 +2,14 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 pub(crate) mod agent;
+pub(crate) mod behind;
 pub(crate) mod certificates;
 mod device;
 mod files;
 pub(crate) mod registration;
 
 use std::{
+    collections::BTreeMap,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Condvar, Mutex, MutexGuard},
@@ -61,6 +63,8 @@ pub(crate) struct World {
     pub(crate) break_at_block: Option<usize>,
     /// Every block asked for.
     pub(crate) blocks: Vec<BlockRequest>,
+    /// The devices behind the one that has the session.
+    pub(crate) behind: BTreeMap<DeviceId, behind::Behind>,
     /// Pushes to send, as they are, when the next version is reported.
     pub(crate) raw_pushes: Vec<String>,
     /// The Config it has: id and bytes.
@@ -116,6 +120,7 @@ impl Platform {
             over_mqtt: false,
             break_at_block: None,
             blocks: Vec::new(),
+            behind: BTreeMap::new(),
             raw_pushes: Vec::new(),
             config: None,
             config_open: false,
@@ -210,9 +215,11 @@ impl Shared {
     }
 
     /// The notice for a device that runs something else.
-    pub(crate) fn notice(&self) -> Option<Notice> {
+    pub(crate) fn notice(&self, device: &DeviceId) -> Option<Notice> {
         let world = self.world();
-        let target = world.target.as_ref()?;
+        let behind = world.behind.get(device);
+        let target = behind.map_or(world.target.as_ref(), |behind| behind.target.as_ref())?;
+        let path = behind.map_or(String::new(), |_| format!("{}/", device.device));
         let scheme = if self.tls.is_some() { "https://localhost:" } else { "http://127.0.0.1:" };
         let files = target.files.iter().enumerate().map(|(index, bytes)| File {
             name: Some(format!("part{index}")),
@@ -222,7 +229,9 @@ impl Shared {
             source: if world.over_mqtt {
                 Source::Mqtt { stream: 4101, file: index as u32 + 1 }
             } else {
-                Source::Http { url: format!("{scheme}{}/{index}?link={}", self.http.port(), world.link) }
+                Source::Http {
+                    url: format!("{scheme}{}/{path}{index}?link={}", self.http.port(), world.link),
+                }
             },
         });
         Some(Notice {

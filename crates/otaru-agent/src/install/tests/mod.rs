@@ -8,7 +8,7 @@ mod slots;
 use std::collections::BTreeMap;
 
 use otaru_core::{Protocol, TaskSummary};
-use otaru_wire::{Digest, DigestMethod, File, Source};
+use otaru_wire::{DeviceId, Digest, DigestMethod, File, Source};
 
 use super::*;
 use crate::{boot::BootMarkers, fault::WriteFault, folder::Folder};

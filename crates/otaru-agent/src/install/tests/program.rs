@@ -25,6 +25,7 @@ impl Rig {
         let log =
             format!("echo $OTARU_ACTION $OTARU_MODULE $OTARU_VERSION >> {}", self.path("log").display());
         Programs {
+            device: DeviceId { product: "a1".parse().unwrap(), device: "d".parse().unwrap() },
             install: shell(script),
             confirm: Some(shell(&log)),
             revert: Some(shell(&log)),
