@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The capabilities in the order in which the page has a section for each.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 15] = [
     "Report version",
     "Receive tasks",
     "Task description",
@@ -19,6 +19,8 @@ const SECTIONS: [&str; 13] = [
     "Digests",
     "Progress and errors",
     "Remote configuration",
+    "Dynamic registration",
+    "Regions and endpoints",
     "Install",
     "If you come from Alibaba's C SDK",
 ];

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use otaru_wire::dialect::aliyun::regions;
 use serde::de::DeserializeOwned;
 
 use super::{
-    BrokerConfig, Config, ConfigError, DeviceConfig, ModuleConfig, RemoteConfig, StorageConfig, SubDevice,
+    BrokerConfig, Config, ConfigError, DeviceConfig, ModuleConfig, RegistrationMode, RemoteConfig,
+    StorageConfig, SubDevice,
 };
 
 impl Config {
@@ -51,6 +53,30 @@ impl DeviceConfig {
             ],
         )
     }
+
+    /// A device that has only its product's secret and asks for its own, once. For [`RegistrationMode::Http`] with a
+    /// platform that is no region of the vendor's cloud, set `registration_url` too.
+    ///
+    /// # Errors
+    /// As [`DeviceConfig::new`].
+    pub fn registering(
+        product_key: &str,
+        device_name: &str,
+        product_secret: &str,
+        registration: RegistrationMode,
+        version: &str,
+    ) -> Result<Self, ConfigError> {
+        let device: Self = made(
+            "device",
+            [
+                ("product_key", product_key),
+                ("device_name", device_name),
+                ("product_secret", product_secret),
+                ("version", version),
+            ],
+        )?;
+        Ok(Self { registration: Some(registration), ..device })
+    }
 }
 
 impl RemoteConfig {
@@ -68,6 +94,30 @@ impl BrokerConfig {
     /// [`ConfigError::Value`] if `address` is something else.
     pub fn new(address: &str) -> Result<Self, ConfigError> {
         made("broker", [("address", address)])
+    }
+
+    /// The vendor's cloud in one of its regions, such as `cn-shanghai`, for products on its older public instances.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] if the region is not known; it names those that are.
+    pub fn in_region(region: &str) -> Result<Self, ConfigError> {
+        let broker: Self = made("broker", [("region", region)])?;
+        match broker.region() {
+            Ok(_) => Ok(broker),
+            Err((_, problem)) => Err(ConfigError::Value { table: "broker", problem }),
+        }
+    }
+
+    /// An instance of the vendor's cloud, by its id.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] if it cannot be such an id.
+    pub fn of_instance(instance: &str) -> Result<Self, ConfigError> {
+        if regions::instance_broker(instance).is_none() {
+            let problem = format!("{instance:?} is no id of an instance");
+            return Err(ConfigError::Value { table: "broker", problem });
+        }
+        made("broker", [("instance", instance)])
     }
 }
 

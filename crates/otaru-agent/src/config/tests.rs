@@ -283,12 +283,34 @@ fn a_program_makes_a_configuration_with_the_defaults_of_a_file() {
 }
 
 #[test]
+fn a_program_names_a_region_an_instance_or_the_way_to_a_secret() {
+    let registering =
+        |mode| DeviceConfig::registering("a1DemoPk001", "dev-one", "ps", mode, "1.0.0").unwrap();
+    let made =
+        |device, broker: Result<BrokerConfig, ConfigError>| Config::new(device, broker.unwrap(), "state");
+    let config = made(registering(RegistrationMode::Http), BrokerConfig::in_region("cn-shanghai"));
+    config.check("made").unwrap();
+    assert_eq!(config.endpoint().unwrap().host, "a1DemoPk001.iot-as-mqtt.cn-shanghai.aliyuncs.com");
+    let config = made(registering(RegistrationMode::Mqtt), BrokerConfig::of_instance("iot-0123"));
+    config.check("made").unwrap();
+    assert_eq!(config.endpoint().unwrap().host, "iot-0123.mqtt.iothub.aliyuncs.com");
+    assert!(matches!(config.proof(), Ok(Proof::Product { way: Way::Mqtt, .. })));
+    let config = made(registering(RegistrationMode::Http), BrokerConfig::new("127.0.0.1:1883"));
+    assert!(config.check("made").unwrap_err().to_string().contains("device.registration_url"));
+}
+
+#[test]
 fn a_program_is_told_which_value_is_wrong_and_never_the_secret() {
     let device = |key, secret| DeviceConfig::new(key, "dev-one", secret, "1.0.0").map(drop);
     for (result, told) in [
         (device("a/b", "s"), "[device] of the configuration: product key holds '/'"),
         (device("a", ""), "[device] of the configuration: it must be a text in quotes that is not empty"),
         (BrokerConfig::new("nowhere").map(drop), "[broker] of the configuration: \"nowhere\" is not a host"),
+        (
+            BrokerConfig::in_region("mars").map(drop),
+            "[broker] of the configuration: \"mars\" is not one of cn-",
+        ),
+        (BrokerConfig::of_instance("a.b").map(drop), "[broker] of the configuration: \"a.b\" is no id of an"),
         (ModuleConfig::new("default", "7").map(drop), "[module] of the configuration: the module default"),
     ] {
         let error = result.unwrap_err().to_string();
