@@ -203,6 +203,7 @@ fn a_configuration_pushed_during_a_firmware_download_goes_first_and_both_arrive(
         .unwrap();
     assert!(watchdog.calm());
     assert_eq!((exit, &order[..]), (Exit::Reboot, &["configuration", "firmware"][..]));
+    platform.wait("the push is answered", |world| !world.config_open);
     assert_eq!(std::fs::read(file(&device)).unwrap(), BYTES);
     // A push that came again while the first was in hand takes its place, and the first is answered as not taken.
     assert_eq!(answers(&platform).last(), Some(&200));

@@ -124,11 +124,7 @@ impl Configs {
         }
         let job = Job::new(config, push, wanted);
         match self.in_hand.take() {
-            Some(in_hand) if in_hand.config_is(&job) => {
-                let answers = in_hand.renew(job);
-                self.in_hand = Some(answers.0);
-                self.answer(cx, answers.1, NOT_TAKEN);
-            }
+            Some(in_hand) if in_hand.config_is(&job) => self.in_hand = Some(in_hand.renew(job)),
             Some(in_hand) if matches!(in_hand.phase, Phase::Delivered(_)) => {
                 self.in_hand = Some(in_hand);
                 if let Some(older) = self.after.replace(job) {

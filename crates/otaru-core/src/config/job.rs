@@ -6,7 +6,8 @@ use otaru_wire::{ByteRange, Config, Instant, MessageId};
 
 use crate::{ConfigSummary, RequestId, context::Context, record::config_fingerprint, timers::Timer};
 
-/// The most pushes of one Config whose numbers are kept: the oldest beyond them is answered as not taken.
+/// The most pushes of one Config whose numbers are kept. The oldest beyond them gets no answer: 400 would be untrue, and the
+/// platform has pushed the same Config since.
 const MAX_PUSHES: usize = 4;
 
 /// One Config on its way, and who waits for word of it.
@@ -79,14 +80,15 @@ impl Job {
         config_fingerprint(&self.config) == config_fingerprint(&other.config)
     }
 
-    /// The same Config came again: with a fresh link, and one more push to answer. Gives the pushes that are too many.
-    pub(super) fn renew(mut self, again: Job) -> (Self, Vec<MessageId>) {
+    /// The same Config came again: with a fresh link, and perhaps one more push to answer.
+    pub(super) fn renew(mut self, again: Job) -> Self {
         let fresh = self.config.url != again.config.url;
         self.config = again.config;
         self.wanted |= again.wanted;
-        self.pushes.extend(again.pushes);
+        let more = again.pushes.into_iter().filter(|push| !self.pushes.contains(push)).collect::<Vec<_>>();
+        self.pushes.extend(more);
         let too_many = self.pushes.len().saturating_sub(MAX_PUSHES);
-        let oldest = self.pushes.drain(..too_many).collect();
+        self.pushes.drain(..too_many);
         // The platform may push what it has before it is asked; the old link again would be refused again.
         let goes_on = match self.phase {
             Phase::AwaitingLink => true,
@@ -96,7 +98,7 @@ impl Job {
         if goes_on {
             self.phase = Phase::Waiting;
         }
-        (self, oldest)
+        self
     }
 
     /// Asks for what is missing, if it may have the line.
