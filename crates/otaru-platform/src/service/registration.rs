@@ -19,7 +19,7 @@ use otaru_wire::{
     },
 };
 use sha2::Sha256;
-use tracing::{error, info};
+use tracing::{debug, error, info, warn};
 
 use super::{Service, ServiceError, meters, tokens::random_hex};
 use crate::store::{StoreError, What};
@@ -111,6 +111,8 @@ impl Service {
             Err(RegistrationError::Store(problem)) => {
                 error!(%device, %problem, "failed to register {device}: {problem}");
             }
+            // A flood must not fill the log, too.
+            Err(RegistrationError::TooMany) => debug!(%device, "registration of {device} refused: too many"),
             Err(problem) => info!(%device, %problem, "registration of {device} refused: {problem}"),
         }
         outcome
@@ -163,6 +165,9 @@ impl Service {
         }
         if asked.verify(product.secret.expose()).is_err() {
             wrong.count(key, self.now());
+            if wrong.is_full(key, self.now()) {
+                warn!(product = %key, "too many wrong registrations of product {key}: none is looked at for a minute");
+            }
             return Err(RegistrationError::WrongProof);
         }
         Ok(product)

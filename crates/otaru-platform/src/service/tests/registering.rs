@@ -91,6 +91,22 @@ async fn guesses_are_bounded_to_a_minutes_pace_for_each_product() {
     assert!(world.service.register(&form("pump-1", SECRET)).await.is_ok());
 }
 
+// On one thread, so that all of the log comes to this test's subscriber.
+#[tokio::test]
+async fn a_flood_of_guesses_is_a_bounded_number_of_lines() {
+    let log = Log::default();
+    let _another = tracing::Dispatch::new(log.clone());
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let world = world(Registrants::Listed, false).await;
+    for _ in 0..1000 {
+        let _ = world.service.register(&form("pump-1", "guess")).await;
+    }
+    let log = log.0.lock().unwrap();
+    let loud = log.lines().filter(|line| !line.contains("refused: too many")).count();
+    assert!((60..=70).contains(&loud), "{loud} lines, and one of them says so: {log}");
+    assert_eq!(log.matches("none is looked at for a minute").count(), 1);
+}
+
 #[tokio::test]
 async fn a_product_secret_in_wrong_hands_makes_a_bounded_number_of_devices() {
     let world = world(Registrants::Any, false).await;
