@@ -3,6 +3,8 @@
 //! Two traits cut a dialect in half, so that a microcontroller links only [`DeviceHalf`].
 
 pub mod aliyun;
+mod json;
+mod sign;
 
 use alloc::{string::String, vec::Vec};
 

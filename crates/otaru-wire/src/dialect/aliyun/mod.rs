@@ -7,7 +7,6 @@
 mod block;
 mod config;
 mod gateway;
-mod json;
 mod login;
 mod notice;
 mod progress;
@@ -16,7 +15,6 @@ pub mod regions;
 pub mod registration;
 #[cfg(test)]
 mod samples;
-mod sign;
 mod state_code;
 mod stock;
 mod topics;
@@ -31,7 +29,8 @@ pub use v3::DeviceV3;
 use alloc::{string::String, vec::Vec};
 
 use super::{
-    Credentials, DeviceHalf, Downlink, Login, LoginError, PlatformHalf, ReadError, Transport, Uplink,
+    Credentials, DeviceHalf, Downlink, Login, LoginError, PlatformHalf, ReadError, Transport, Uplink, json,
+    sign,
 };
 use crate::{
     Block, BlockError, BlockRequest, Config, DeviceId, GatewayRefusal, GatewayReport, MessageId, NoConfig,
