@@ -1,4 +1,4 @@
-//! This program at both ends: firmware in blocks over MQTT, and remote configuration.
+//! This program at both ends: firmware in blocks over MQTT, remote configuration, a gateway with devices behind it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
@@ -11,7 +11,7 @@ use std::{
     process::{Child, Stdio},
 };
 
-use common::{Platform, otaru};
+use common::{Platform, eventually, otaru};
 use serde_json::Value;
 
 /// An agent that runs until it is dropped. It restarts itself into its new version.
@@ -109,4 +109,40 @@ fn a_pushed_configuration_is_taken_by_an_agent_and_the_platform_hears_so() {
         });
         assert_eq!(fs::read_to_string(&taken).unwrap(), text);
     }
+}
+
+#[test]
+fn an_agent_that_is_a_gateway_updates_two_devices_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let platform = Platform::start(&dir.path().join("data"));
+    platform.answer(&["product", "create", "pump", "--dialect", "aliyun"]);
+    platform.answer(&["product", "create", "sensor", "--dialect", "aliyun"]);
+    let mut behind = String::new();
+    for name in ["s1", "s2"] {
+        let made = platform.answer(&["device", "create", "sensor", name]);
+        let secret = made["device_secret"].as_str().unwrap();
+        behind += &format!(
+            "[[sub_device]]\nproduct_key = \"sensor\"\ndevice_name = \"{name}\"\ndevice_secret = \"{secret}\"\n\
+             version = \"1.0.0\"\n"
+        );
+    }
+    let agent = Agent::start(dir.path(), &platform, "gw", &behind);
+    let sensors = || platform.answers(&["device", "list", "sensor"]);
+    eventually("both are online and told their version", || {
+        sensors().iter().all(|one| one["online"] == true && one["versions"]["default"] == "1.0.0")
+    });
+    let gateway = serde_json::json!({"product_key": "pump", "device_name": "gw"});
+    assert!(sensors().iter().all(|one| one["gateway"] == gateway));
+
+    let file = dir.path().join("sensor.bin");
+    fs::write(&file, b"the sensors' new firmware").unwrap();
+    let order = ["package", "create", "--product", "sensor", "--version", "2.0.0"];
+    let package = platform.answer(&[&order[..], &[file.to_str().unwrap()]].concat());
+    let campaign = platform.answer(&["campaign", "create", "--package", &package["id"].to_string()]);
+    let campaign = campaign["id"].to_string();
+    let watched = platform.run(&["campaign", "watch", &campaign]);
+    assert_eq!(watched.status.code(), Some(0), "{watched:?}");
+    assert!(sensors().iter().all(|one| one["versions"]["default"] == "2.0.0"));
+    drop(agent);
+    eventually("both are offline with their gateway", || sensors().iter().all(|one| one["online"] == false));
 }
