@@ -269,6 +269,14 @@ impl AgentEvent {
         }
     }
 
+    /// True for those after which the Task is no more.
+    pub(crate) fn ends_task(&self) -> bool {
+        matches!(
+            self,
+            Self::Updated { .. } | Self::FellBack { .. } | Self::Failed { .. } | Self::Dropped { .. }
+        )
+    }
+
     /// True for the turns of a Task after which a process may end: the traffic is told beside them.
     pub(crate) fn is_turn(&self) -> bool {
         matches!(

@@ -1,10 +1,15 @@
-//! A folder held open: every name is resolved inside it and no symbolic link is followed.
+//! A folder held open, and the folders inside it: every name is resolved inside it and no symbolic link is followed.
+//!
+//! Only the folder that the user named is held open. What is inside is opened for each call and made when something is first
+//! written there: a gateway has a thousand devices that are at rest, and they take neither a file descriptor nor a place on
+//! the medium.
 
 use std::{
     fs::File,
     io::{self, Read, Write},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rustix::{
@@ -16,11 +21,29 @@ use rustix::{
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 const FOLDER_MODE: Mode = Mode::RWXU;
 
-/// A folder held open. Its own path may lead over links, because the user chose it; names inside may not.
+/// A folder. Its own path may lead over links, because the user chose it; names inside may not. Clones are the same folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder(Arc<Place>);
+
 #[derive(Debug)]
-pub(crate) struct Folder {
-    fd: OwnedFd,
-    path: PathBuf,
+enum Place {
+    Held { fd: OwnedFd, path: PathBuf },
+    Inside { parent: Folder, name: Box<str> },
+}
+
+/// A folder, open for a moment or longer.
+enum Open<'a> {
+    Held(&'a OwnedFd),
+    Now(OwnedFd),
+}
+
+impl AsFd for Open<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Open::Held(fd) => fd.as_fd(),
+            Open::Now(fd) => fd.as_fd(),
+        }
+    }
 }
 
 impl Folder {
@@ -40,21 +63,42 @@ impl Folder {
     pub(crate) fn existing(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| named(path, error.into()))?;
-        Ok(Self { fd, path: path.to_owned() })
+        Ok(Self(Arc::new(Place::Held { fd, path: path.to_owned() })))
     }
 
-    /// Opens a folder inside this one, making it durably where it is missing.
+    /// A folder inside this one. It is made durably when something is first written there; until then it is empty.
     pub(crate) fn child(&self, name: &str) -> io::Result<Self> {
-        let path = self.checked(name)?;
-        match rustix::fs::mkdirat(&self.fd, name, FOLDER_MODE) {
-            Ok(()) => self.sync()?,
-            Err(Errno::EXIST) => {}
-            Err(error) => return Err(named(&path, error.into())),
+        self.checked(name)?;
+        Ok(Self(Arc::new(Place::Inside { parent: self.clone(), name: name.into() })))
+    }
+
+    /// Opens the folder, which may be missing.
+    fn there(&self) -> io::Result<Open<'_>> {
+        match &*self.0 {
+            Place::Held { fd, .. } => Ok(Open::Held(fd)),
+            Place::Inside { parent, name } => self.open_in(&parent.there()?, name),
         }
+    }
+
+    /// Opens the folder, made durably where it is missing.
+    fn made(&self) -> io::Result<Open<'_>> {
+        let (parent, name) = match &*self.0 {
+            Place::Held { fd, .. } => return Ok(Open::Held(fd)),
+            Place::Inside { parent, name } => (parent, name),
+        };
+        let within = parent.made()?;
+        match rustix::fs::mkdirat(&within, &**name, FOLDER_MODE) {
+            Ok(()) => parent.sync()?,
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(named(&self.path(), error.into())),
+        }
+        self.open_in(&within, name)
+    }
+
+    fn open_in(&self, parent: &Open<'_>, name: &str) -> io::Result<Open<'static>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())
-            .map_err(|error| named(&path, error.into()))?;
-        Ok(Self { fd, path })
+        let fd = rustix::fs::openat(parent, name, flags, Mode::empty());
+        fd.map(Open::Now).map_err(|error| named(&self.path(), error.into()))
     }
 
     /// Opens a regular file to read and write; true beside it if it was made just now (its name is durable after
@@ -64,9 +108,10 @@ impl Folder {
         power::step()?;
         let path = self.checked(name)?;
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let (fd, made) = match rustix::fs::openat(&self.fd, name, flags, FILE_MODE) {
+        let within = self.made()?;
+        let (fd, made) = match rustix::fs::openat(&within, name, flags, FILE_MODE) {
             Err(Errno::NOENT) => {
-                (rustix::fs::openat(&self.fd, name, flags | OFlags::CREATE | OFlags::EXCL, FILE_MODE), true)
+                (rustix::fs::openat(&within, name, flags | OFlags::CREATE | OFlags::EXCL, FILE_MODE), true)
             }
             other => (other, false),
         };
@@ -104,7 +149,7 @@ impl Folder {
     fn reader(&self, name: &str) -> io::Result<File> {
         let path = self.checked(name)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty());
+        let fd = rustix::fs::openat(self.there()?, name, flags, Mode::empty());
         fd.map(File::from).map_err(|error| named(&path, error.into()))
     }
 
@@ -130,7 +175,8 @@ impl Folder {
         #[cfg(test)]
         power::step()?;
         let path = self.checked(name)?;
-        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+        let Some(within) = found(self.there())? else { return Ok(()) };
+        match rustix::fs::unlinkat(within, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(named(&path, error.into())),
         }
@@ -139,7 +185,8 @@ impl Folder {
     /// What the system knows of a name, a link as a link; none if the folder does not have it.
     pub(crate) fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         let path = self.checked(name)?;
-        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+        let Some(within) = found(self.there())? else { return Ok(None) };
+        match rustix::fs::statat(within, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(named(&path, error.into())),
@@ -157,7 +204,8 @@ impl Folder {
         power::step()?;
         let path = self.checked(from)?;
         self.checked(to)?;
-        rustix::fs::renameat(&self.fd, from, &self.fd, to).map_err(|error| named(&path, error.into()))?;
+        let within = self.there()?;
+        rustix::fs::renameat(&within, from, &within, to).map_err(|error| named(&path, error.into()))?;
         self.sync()
     }
 
@@ -168,7 +216,8 @@ impl Folder {
         power::step()?;
         let path = self.checked(name)?;
         self.checked(second)?;
-        match rustix::fs::linkat(&self.fd, name, &self.fd, second, AtFlags::empty()) {
+        let within = self.there()?;
+        match rustix::fs::linkat(&within, name, &within, second, AtFlags::empty()) {
             Ok(()) => Ok(()),
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK | Errno::NOSYS) => self.copy(name, second),
             Err(error) => Err(named(&path, error.into())),
@@ -185,7 +234,7 @@ impl Folder {
             .and_then(|()| to.sync_all());
         if let Err(error) = copied {
             let _ = self.remove(&aside);
-            return Err(named(&self.path.join(second), error));
+            return Err(named(&self.path().join(second), error));
         }
         self.rename(&aside, second)
     }
@@ -194,15 +243,17 @@ impl Folder {
     pub(crate) fn sync(&self) -> io::Result<()> {
         #[cfg(test)]
         power::step()?;
-        rustix::fs::fsync(&self.fd).map_err(|error| named(&self.path, error.into()))
+        let Some(folder) = found(self.there())? else { return Ok(()) };
+        rustix::fs::fsync(folder).map_err(|error| named(&self.path(), error.into()))
     }
 
     /// The names in this folder, without `.` and `..`.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
-        let entries = Dir::read_from(&self.fd).map_err(|error| named(&self.path, error.into()))?;
+        let Some(folder) = found(self.there())? else { return Ok(Vec::new()) };
+        let entries = Dir::read_from(folder).map_err(|error| named(&self.path(), error.into()))?;
         let mut names = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(|error| named(&self.path, error.into()))?;
+            let entry = entry.map_err(|error| named(&self.path(), error.into()))?;
             match entry.file_name().to_str() {
                 Ok("." | "..") => {}
                 Ok(name) => names.push(name.to_owned()),
@@ -214,21 +265,33 @@ impl Folder {
 
     /// The bytes that may still be written to this folder's file system by this user.
     pub(crate) fn free_bytes(&self) -> io::Result<u64> {
-        let stat = rustix::fs::fstatvfs(&self.fd).map_err(|error| named(&self.path, error.into()))?;
+        let stat = rustix::fs::fstatvfs(self.made()?).map_err(|error| named(&self.path(), error.into()))?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
     /// Where this folder is, for messages.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    pub(crate) fn path(&self) -> PathBuf {
+        match &*self.0 {
+            Place::Held { path, .. } => path.clone(),
+            Place::Inside { parent, name } => parent.path().join(&**name),
+        }
     }
 
     /// Refuses a name that could lead out of the folder.
     fn checked(&self, name: &str) -> io::Result<PathBuf> {
         if is_plain_name(name) {
-            return Ok(self.path.join(name));
+            return Ok(self.path().join(name));
         }
         Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} cannot be the name of a file")))
+    }
+}
+
+/// None if there is no such folder yet.
+fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -288,6 +351,20 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_inside_takes_no_place_before_something_is_written_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = Folder::open(dir.path()).unwrap().child("a").and_then(|a| a.child("b")).unwrap();
+        assert_eq!(inner.read("x", 9).unwrap(), None);
+        assert!(inner.names().unwrap().is_empty() && !inner.has("x").unwrap());
+        inner.remove("x").unwrap();
+        inner.sync().unwrap();
+        assert!(!dir.path().join("a").exists());
+        inner.replace("x", b"new").unwrap();
+        assert_eq!(std::fs::read(dir.path().join("a/b/x")).unwrap(), b"new");
+        assert_eq!(inner.clone().names().unwrap(), ["x"]);
+    }
+
+    #[test]
     fn no_name_leads_out_of_the_folder() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
@@ -314,7 +391,8 @@ mod tests {
 
         assert!(folder.file("link").is_err());
         assert!(folder.read("link", 100).is_err());
-        assert!(folder.child("way").is_err());
+        assert!(folder.child("way").unwrap().file("new").is_err());
+        assert!(folder.child("way").unwrap().names().is_err());
         folder.replace("link", b"replaced").unwrap();
         assert_eq!(std::fs::read(&outside).unwrap(), b"precious", "the link was replaced, not followed");
     }

@@ -20,7 +20,7 @@
 //! | after the bytes, before the sync    | either of them, whole                                   |
 //! | after the sync                      | the new Record                                          |
 
-use std::{fmt::Display, fs::File, io, os::unix::fs::FileExt};
+use std::{fmt::Display, io, os::unix::fs::FileExt};
 
 use crate::folder::Folder;
 
@@ -32,10 +32,10 @@ const NAMES: [&str; 2] = ["record.a", "record.b"];
 /// The longest Record believed, in bytes. Stops a rotten length field from asking for all memory.
 const MAX_RECORD: u64 = 1024 * 1024;
 
-/// The two copies of one device's Record.
+/// The two copies of one device's Record. They are opened for each save and made with the first.
 #[derive(Debug)]
 pub(crate) struct RecordStore {
-    copies: [File; 2],
+    storage: Folder,
     /// The copy that the next save overwrites.
     next: usize,
     /// The sequence of the newest valid copy.
@@ -43,25 +43,21 @@ pub(crate) struct RecordStore {
 }
 
 impl RecordStore {
-    /// Opens the copies, making them where they are missing, and reads the newest valid Record. Copies that are
+    /// Reads the newest valid Record of the copies that are there. Copies that are
     /// torn or rotten, or that `understand` does not understand, are ignored with a warning.
     pub(crate) fn open<T, E: Display>(
         storage: &Folder,
         understand: impl Fn(&[u8]) -> Result<T, E>,
     ) -> io::Result<(Self, Option<T>)> {
-        let (first, first_made) = storage.file(NAMES[0])?;
-        let (second, second_made) = storage.file(NAMES[1])?;
-        if first_made || second_made {
-            storage.sync()?;
-        }
-        let copies = [first, second];
         let mut newest: Option<(usize, u64, T)> = None;
-        for (index, file) in copies.iter().enumerate() {
+        for (index, name) in NAMES.into_iter().enumerate() {
             // A copy that the medium cannot read any more is as good as a torn one: the other is there for that.
-            let bytes = read_copy(file).map_err(|error| error.to_string());
-            if bytes.as_ref().is_ok_and(Vec::is_empty) {
-                continue;
-            }
+            let bytes = match storage.read(name, HEAD as u64 + MAX_RECORD + TAIL as u64) {
+                Ok(None) => continue,
+                Ok(Some(bytes)) if bytes.is_empty() => continue,
+                Ok(Some(bytes)) => Ok(bytes),
+                Err(error) => Err(error.to_string()),
+            };
             let copy = bytes.as_deref().map_err(String::clone).and_then(|bytes| {
                 let (sequence, record) = decode(bytes)?;
                 understand(record).map(|record| (sequence, record)).map_err(|error| error.to_string())
@@ -79,16 +75,20 @@ impl RecordStore {
             Some((index, sequence, record)) => (1 - index, sequence, Some(record)),
             None => (0, 0, None),
         };
-        Ok((Self { copies, next, sequence }, record))
+        Ok((Self { storage: storage.clone(), next, sequence }, record))
     }
 
     /// Saves a Record, as bytes. After `Ok` a reset gives back exactly this one; before it, this one or the last,
     /// whole.
     pub(crate) fn save(&mut self, record: &[u8]) -> io::Result<()> {
         let bytes = encode(self.sequence + 1, record);
-        if let Some(file) = self.copies.get(self.next) {
+        if let Some(name) = NAMES.get(self.next) {
+            let (file, made) = self.storage.file(name)?;
             file.write_all_at(&bytes, 0)?;
             file.sync_data()?;
+            if made {
+                self.storage.sync()?;
+            }
         }
         self.sequence += 1;
         self.next = 1 - self.next;
@@ -104,13 +104,6 @@ fn encode(sequence: u64, record: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(record);
     bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
     bytes
-}
-
-fn read_copy(file: &File) -> io::Result<Vec<u8>> {
-    let size = file.metadata()?.len().min(HEAD as u64 + MAX_RECORD + TAIL as u64);
-    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
-    file.read_exact_at(&mut bytes, 0)?;
-    Ok(bytes)
 }
 
 /// The sequence and the Record in a copy, or what is wrong with it.

@@ -189,6 +189,9 @@ impl Device {
             tracing::debug!(%code, "{}", code.name());
         }
         let event = AgentEvent::from_core(event, &self.module, self.downloaded_bytes);
+        if event.ends_task() {
+            self.installers.release();
+        }
         if event.is_turn() {
             self.tell_traffic(shared, observer);
         } else if matches!(event, AgentEvent::Progress { .. }) {

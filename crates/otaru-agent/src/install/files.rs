@@ -84,7 +84,8 @@ impl PackageFiles {
         for (needed, folder) in needs.into_values() {
             let free = free_bytes(folder).map_err(|error| medium(&error))?;
             if needed > free {
-                let place = folder.path().display();
+                let place = folder.path();
+                let place = place.display();
                 return Err(SlotError::Full(format!(
                     "{needed} bytes are needed and {free} are free in {place}"
                 )));

@@ -70,6 +70,10 @@ impl InPlace {
 }
 
 impl Install for InPlace {
+    fn release(&mut self) {
+        self.prepared = None;
+    }
+
     fn prepare(&mut self, _: Slot, sizes: &[u64], resume: bool) -> Result<(), SlotError> {
         self.prepared = None;
         if sizes.len() != self.targets.len() {

@@ -69,6 +69,15 @@ impl Installers {
         result
     }
 
+    /// The Task is over: nothing is held open for it any more.
+    pub(crate) fn release(&mut self) {
+        if let Ok(Prepared { module, .. }) = std::mem::replace(&mut self.prepared, Err(unprepared()))
+            && let Some(Some(install)) = self.by_module.get_mut(&module)
+        {
+            install.release();
+        }
+    }
+
     /// Writes bytes of a file; they are durable after [`Installers::sync`].
     pub(crate) fn store(&mut self, file: usize, offset: u64, bytes: &mut [u8]) -> Result<(), SlotError> {
         let end = offset.saturating_add(bytes.len() as u64);

@@ -153,6 +153,10 @@ pub trait Install: Send {
         Ok(())
     }
 
+    /// The Task is over, whatever became of it: what was held open for it may be closed. Nothing is stored or read back before
+    /// the next `prepare`.
+    fn release(&mut self) {}
+
     /// Makes the world as the marker says: on Trial the new version runs at the next reboot, fallen back the old one
     /// does, confirmed nothing is needed for a way back. Comes after each change of the marker and at each start, so it
     /// often has nothing to do.

@@ -55,6 +55,10 @@ impl Install for Partition {
         })
     }
 
+    fn release(&mut self) {
+        self.prepared = None;
+    }
+
     fn prepare(&mut self, slot: Slot, sizes: &[u64], _resume: bool) -> Result<(), SlotError> {
         self.prepared = None;
         let [size] = sizes else {

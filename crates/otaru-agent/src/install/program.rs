@@ -87,6 +87,10 @@ impl Install for Program {
         self.programs.accept_delta
     }
 
+    fn release(&mut self) {
+        self.prepared = None;
+    }
+
     fn prepare(&mut self, _: Slot, sizes: &[u64], resume: bool) -> Result<(), SlotError> {
         self.prepared = None;
         let folder = Arc::new(self.folder.child(PACKAGE).map_err(|error| medium(&error))?);

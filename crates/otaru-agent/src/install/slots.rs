@@ -69,6 +69,10 @@ impl Slots {
 }
 
 impl Install for Slots {
+    fn release(&mut self) {
+        self.prepared = None;
+    }
+
     fn prepare(&mut self, slot: Slot, sizes: &[u64], resume: bool) -> Result<(), SlotError> {
         self.prepared = None;
         let folder = self.all.child(self.module.as_str()).and_then(|module| module.child(slot.name()));

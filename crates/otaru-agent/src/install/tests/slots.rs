@@ -37,12 +37,12 @@ impl Rig {
     }
 
     fn on_disk(&self, name: &str) -> Vec<u8> {
-        let path = folder_path(self.storage.path(), &Module::default(), Slot::B);
+        let path = folder_path(&self.storage.path(), &Module::default(), Slot::B);
         std::fs::read(path.join(name)).unwrap()
     }
 
     fn names(&self) -> Vec<String> {
-        let folder = folder_path(self.storage.path(), &Module::default(), Slot::B);
+        let folder = folder_path(&self.storage.path(), &Module::default(), Slot::B);
         let mut names = Folder::open(&folder).unwrap().names().unwrap();
         names.sort();
         names
@@ -134,7 +134,7 @@ fn a_link_in_the_place_of_a_slots_file_is_not_written_through() {
     rig.prepare(&[4], false);
     let outside = rig.storage.path().join("outside");
     std::fs::write(&outside, b"precious").unwrap();
-    let file = folder_path(rig.storage.path(), &Module::default(), Slot::B).join("0");
+    let file = folder_path(&rig.storage.path(), &Module::default(), Slot::B).join("0");
     std::fs::remove_file(&file).unwrap();
     std::os::unix::fs::symlink(&outside, &file).unwrap();
     rig.prepare(&[4], false);
@@ -146,7 +146,7 @@ fn a_link_in_the_place_of_a_slots_file_is_not_written_through() {
 fn a_rehearsed_fault_spoils_one_bit_once_even_over_a_restart() {
     let mut rig = rig();
     let restart = |rig: &mut Rig| {
-        let fault = WriteFault::new(Folder::open(rig.storage.path()).unwrap(), 5).unwrap();
+        let fault = WriteFault::new(Folder::open(&rig.storage.path()).unwrap(), 5).unwrap();
         rig.restart(Folder::free_bytes, Some(fault));
         rig.prepare(&[8, 8], false);
     };
@@ -167,7 +167,7 @@ fn a_rehearsed_fault_spoils_one_bit_once_even_over_a_restart() {
 fn what_else_lies_in_a_slot_goes_or_is_left_alone_and_never_stops_an_update() {
     let mut rig = rig();
     rig.prepare(&[3, 3], false);
-    let folder = folder_path(rig.storage.path(), &Module::default(), Slot::B);
+    let folder = folder_path(&rig.storage.path(), &Module::default(), Slot::B);
     std::fs::create_dir(folder.join("lost+found")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", folder.join("link")).unwrap();
     rig.prepare(&[3], false);
