@@ -13,7 +13,7 @@ use otaru_wire::{
     Block, BlockRequest, Config, Digest, DigestMethod, File, GatewayRefusal, GatewayReport, Instant,
     MessageId, Module, NoConfig, Notice, Source,
     dialect::{
-        DeviceHalf, Downlink, PlatformHalf,
+        DeviceHalf, Downlink, PlatformHalf, Question,
         aliyun::{self, Topic, registration},
     },
 };
@@ -40,6 +40,7 @@ fn notice(files: Vec<File>) -> Notice {
         module: Module::default(),
         files,
         delta: false,
+        silent: false,
         extra: None,
         signature: None,
     }
@@ -57,6 +58,7 @@ fn notices() -> Vec<Notice> {
     let rich = Notice {
         module: Module::new("mcu").expect("a module"),
         delta: true,
+        silent: false,
         extra: Some(r#"{"site":"osaka"}"#.to_owned()),
         signature: Some("c2lnbmVk".to_owned()),
         ..notice(vec![sha256])
@@ -108,7 +110,7 @@ pub(crate) fn notice_answer(bytes: &[u8]) {
 pub(crate) fn notice_answer_seeds() -> Vec<Vec<u8>> {
     let id = MessageId::Number(3);
     let answer = |topic: Topic, notice: Option<&Notice>| {
-        aliyun::Platform.write_answer(&topic.of(&me()), &me(), &id, notice).expect("an answer").payload
+        aliyun::Platform.write_answer(&Question { topic: &topic.of(&me()), device: &me(), id: &id, wanted: None }, notice).expect("an answer").payload
     };
     let notices = notices();
     let v4 = notices.iter().map(Some).chain([None]).map(|notice| answer(Topic::FirmwareGet, notice));

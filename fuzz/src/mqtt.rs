@@ -152,7 +152,7 @@ fn serve(
 }
 
 pub(crate) fn server_seeds() -> Vec<Vec<u8>> {
-    let query = otaru_wire::Report::Query { module: Default::default(), running: None };
+    let query = otaru_wire::Report::Query { module: Default::default(), running: None, wanted: None };
     let mut seeds = Vec::new();
     for version in VERSIONS {
         let mut client = new_client(version);
@@ -166,7 +166,7 @@ pub(crate) fn server_seeds() -> Vec<Vec<u8>> {
         for topic in aliyun::Device.subscriptions(&me()) {
             client.subscribe(NOW, &topic, Qos::AtLeastOnce).expect("a session");
         }
-        client.publish(NOW, aliyun::Device.write_report(&me(), 1, &query)).expect("a session");
+        client.publish(NOW, aliyun::Device.write_report(&me(), 1, &query).expect("this dialect has a word for it")).expect("a session");
         client.disconnect();
         while client.poll_transmit(&mut said) {}
         seeds.push(said);

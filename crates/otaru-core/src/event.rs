@@ -25,6 +25,9 @@ pub struct TaskSummary {
     pub signature: Option<String>,
     /// True for a difference against the running version.
     pub delta: bool,
+    /// True if the platform leaves the moment to the device, false if it wants the update at once. Only some dialects tell
+    /// it (jd-iot-engine §4.1).
+    pub silent: bool,
 }
 
 /// How a package's files come to the device.

@@ -343,7 +343,7 @@ impl Gateway {
         self.last_number = self.last_number.wrapping_add(1);
         let GatewayOptions { gateway, dialect, .. } = &self.options;
         let message = dialect.write_report(gateway, self.last_number, &Report::Gateway(report.clone()));
-        self.outputs.push_back(GatewayOutput::Publish(message));
+        self.outputs.extend(message.map(GatewayOutput::Publish));
         self.last_number
     }
 }

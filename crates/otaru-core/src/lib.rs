@@ -52,6 +52,7 @@
 //!         source: Source::Http { url: "http://files.example/a.bin".into() },
 //!     }],
 //!     delta: false,
+//!     silent: false,
 //!     extra: None,
 //!     signature: None,
 //! };

@@ -31,7 +31,7 @@ use crate::hashing::{HashState, Hashing};
 ///          block      u32      bytes of a block that the platform answers; 0: not known
 ///          version    text8
 ///          module     text8
-///          flags      u8       bit 0: delta, bit 1: [extra text32], bit 2: [signature text32]
+///          flags      u8       bit 0: delta, bit 1: [extra text32], bit 2: [signature text32], bit 3: silent
 ///          files      u8       count, 1 … 20; each:
 ///                              flags u8 (bit 0: complete, bit 1: [name text16], bit 2: SHA-256, else MD5,
 ///                              bit 3: over MQTT, bit 4: [second digest]), size u64, digest 16 or 32,
@@ -42,7 +42,7 @@ use crate::hashing::{HashState, Hashing};
 ///
 /// `running` belongs to the first file that is not complete. Sequence number and checksum are the store's.
 ///
-/// Version 1 had no Config, no `block`, no bit 4 and no second hash state. It is still read, so that a device that
+/// Version 1 had no Config, no `block`, no silent Task, no bit 4 of a file and no second hash state. It is still read, so that a device that
 /// updates otaru itself keeps its Task; written is version 2 alone.
 ///
 /// A newer layout gets a new version number; a reader refuses what it does not know ([`RecordError::Newer`]), so
@@ -215,6 +215,7 @@ impl Task {
     /// one that was not known.
     pub(crate) fn refresh_links(&mut self, notice: Notice) -> bool {
         let known = core::mem::replace(&mut self.notice, notice);
+        self.notice.silent = known.silent; // an answer to a question does not tell it (jd-iot-engine §4.2)
         let mut learned = false;
         for (file, known) in self.notice.files.iter_mut().zip(known.files) {
             learned |= known.also.is_none() && file.also.is_some();

@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 
 use otaru_wire::{
-    DeviceId, Instant, Module, Notice, Step,
+    DeviceId, Instant, MessageId, Module, Notice, Report, Step,
     dialect::{DeviceHalf, Downlink, ReadError},
 };
 
@@ -16,6 +16,11 @@ use crate::{
     state::{State, ignore, started, summary},
     timers::Timer,
 };
+
+/// The code of a push that is taken (jd-iot-engine §5).
+const TAKEN: u16 = 200;
+/// The code of a push that is not.
+const REFUSED: u16 = 400;
 
 /// What an updater is built with.
 pub struct UpdaterOptions {
@@ -282,10 +287,15 @@ impl Updater {
 
     fn message(&mut self, topic: &str, payload: &[u8]) -> Option<Cue> {
         let options = &self.cx.options;
+        let push = options.dialect.push_to_answer(&options.device, topic, payload);
         match options.dialect.read_message(&options.device, topic, payload) {
             Ok(Downlink::Notice(notice)) => match self.fault(&notice) {
-                None => Some(Cue::Notice(notice)),
+                None => {
+                    self.answer_push(push, TAKEN);
+                    Some(Cue::Notice(notice))
+                }
                 Some(reason) => {
+                    self.answer_push(push, REFUSED);
                     ignore(&mut self.cx, reason);
                     None
                 }
@@ -304,9 +314,17 @@ impl Updater {
             }
             Ok(Downlink::Gateway(_) | Downlink::Foreign) => None,
             Err(error) => {
+                self.answer_push(push, REFUSED);
                 ignore(&mut self.cx, error.to_string());
                 None
             }
+        }
+    }
+
+    /// Says at once what became of a push, where the platform waits for that (jd-iot-engine §7.3).
+    fn answer_push(&mut self, push: Option<MessageId>, code: u16) {
+        if let Some(push) = push {
+            self.cx.publish(&Report::NoticeTaken { push, code });
         }
     }
 

@@ -154,6 +154,7 @@ impl NewPackage {
             module: self.module.clone(),
             files: self.files.iter().enumerate().map(file).collect(),
             delta: false,
+            silent: false,
             extra: self.extra.clone(),
             signature: None,
         }

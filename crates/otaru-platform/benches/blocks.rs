@@ -107,7 +107,7 @@ impl Device {
         let mut bytes = Vec::with_capacity(BYTES);
         while bytes.len() < BYTES {
             let request = BlockRequest { stream, file, offset: bytes.len() as u64, len, token: None };
-            let message = aliyun::Device.write_report(&self.id, 1, &Report::Block(request));
+            let message = aliyun::Device.write_report(&self.id, 1, &Report::Block(request)).unwrap();
             self.session.publish(NOW, message).unwrap();
             while !matches!(self.hears(), Downlink::Block(block) if {
                 bytes.extend_from_slice(&block.bytes);

@@ -165,7 +165,7 @@ impl Device {
     }
 
     async fn report(&mut self, report: Report) {
-        let message = aliyun::Device.write_report(&self.credentials.id, 1, &report);
+        let message = aliyun::Device.write_report(&self.credentials.id, 1, &report).unwrap();
         self.client.publish(self.now(), message).unwrap();
         let mut out = Vec::new();
         self.client.poll_transmit(&mut out);
@@ -218,7 +218,7 @@ async fn a_device_that_never_subscribes_is_brought_to_the_new_version() {
     assert_eq!((&task["progress"], &task["reason"]), (&json!(100), &Value::Null));
     let (status, body) = fetch(&operator, &notice, 0).await;
     assert!(status.starts_with('4') && body.is_empty(), "the link leads nowhere any more: {status}");
-    device.report(Report::Query { module: Module::default(), running: None }).await;
+    device.report(Report::Query { module: Module::default(), running: None, wanted: None }).await;
     assert_eq!(device.hears().await, Downlink::NoTask);
     operator.platform.stop().await;
 }

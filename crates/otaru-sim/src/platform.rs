@@ -8,7 +8,7 @@ use otaru_fleet::{
 };
 use otaru_wire::{
     BlockRequest, DeviceId, Module, Notice, Report, Version,
-    dialect::{PlatformHalf, aliyun},
+    dialect::{PlatformHalf, Question, aliyun},
     mqtt::Message,
 };
 
@@ -147,7 +147,8 @@ impl Platform {
             Report::Query { module, .. } => {
                 let id = self.open(device, &module).map(|task| task.id);
                 let notice = id.and_then(|id| self.notice(id, now));
-                match aliyun::Platform.write_answer(&message.topic, device, &uplink.id, notice.as_ref()) {
+                let question = Question { topic: &message.topic, device, id: &uplink.id, wanted: None };
+                match aliyun::Platform.write_answer(&question, notice.as_ref()) {
                     Ok(answer) => {
                         if let Some(id) = id {
                             self.change(id, Task::on_notified, now);
@@ -159,9 +160,10 @@ impl Platform {
             }
             // Answered where the files are: `Outside::answer_block`.
             Report::Block(_) => Vec::new(),
-            other @ (Report::ConfigQuery | Report::ConfigTaken { .. } | Report::Gateway(_)) => {
-                self.misunderstood(format!("{other:?}, which nothing here offers"))
-            }
+            other @ (Report::ConfigQuery
+            | Report::ConfigTaken { .. }
+            | Report::NoticeTaken { .. }
+            | Report::Gateway(_)) => self.misunderstood(format!("{other:?}, which nothing here offers")),
         }
     }
 

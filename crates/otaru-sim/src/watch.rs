@@ -124,7 +124,10 @@ impl Watch {
                 }
                 self.last_percent_at = Some(now);
             }
-            Report::Progress { .. } | Report::ConfigTaken { .. } | Report::Gateway(_) => {}
+            Report::Progress { .. }
+            | Report::NoticeTaken { .. }
+            | Report::ConfigTaken { .. }
+            | Report::Gateway(_) => {}
         }
     }
 

@@ -17,7 +17,7 @@
 //! let device = DeviceId { product: "a1DemoPk001".parse()?, device: "dev-one".parse()? };
 //! let report = Report::Version { module: Module::default(), version: "1.0.0".parse()? };
 //!
-//! let message = aliyun::Device.write_report(&device, 1, &report);
+//! let message = aliyun::Device.write_report(&device, 1, &report).ok_or("no word for it")?;
 //! assert_eq!(message.topic, "/ota/device/inform/a1DemoPk001/dev-one");
 //! assert_eq!(message.payload, br#"{"id":1, "params":{"version":"1.0.0"}}"#);
 //!

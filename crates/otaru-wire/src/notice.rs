@@ -23,6 +23,9 @@ pub struct Notice {
     pub files: Vec<File>,
     /// True if the files are differences against the running version.
     pub delta: bool,
+    /// True if the device chooses the moment (jd-iot-engine §4.1); not part of what is offered.
+    #[serde(default)]
+    pub silent: bool,
     /// The package's own extra data: the text of a JSON object, as it was received.
     pub extra: Option<String>,
     /// A signature over the package, base64, where the product has one.
@@ -234,6 +237,7 @@ mod tests {
             module: Module::default(),
             files: vec![File { name: None, size, digest: Digest::Md5([7; 16]), also: None, source }],
             delta: false,
+            silent: false,
             extra: None,
             signature: None,
         }

@@ -31,6 +31,15 @@ pub enum Report {
         module: Module,
         /// What it is running, where the dialect's question tells it (aliyun-iotkit-v3 §2.2); it is no version report.
         running: Option<Version>,
+        /// The version asked for, where the dialect's question names one (jd-iot-engine §5).
+        wanted: Option<Version>,
+    },
+    /// A notice that was pushed is taken or refused; said at once, where the dialect wants that (jd-iot-engine §5).
+    NoticeTaken {
+        /// The number of the push.
+        push: MessageId,
+        /// 200 if it is taken.
+        code: u16,
     },
     /// Asks for a part of a file over MQTT.
     Block(BlockRequest),

@@ -5,8 +5,8 @@ use otaru_wire::{
     Block, BlockRequest, Config, DeviceId, Digest, DigestMethod, Failure, File, MessageId, Module, Notice,
     Report, Source, Step, Version,
     dialect::{
-        Credentials, DEVICE_HALVES, DeviceHalf, Downlink, LoginError, PlatformHalf, Transport, device_half,
-        platform_half,
+        Credentials, DEVICE_HALVES, DeviceHalf, Downlink, LoginError, PlatformHalf, Question, Transport,
+        device_half, platform_half,
     },
 };
 
@@ -36,6 +36,7 @@ fn notice(module: &str, files: usize, method: DigestMethod, token: &str) -> Noti
         module: module.parse().unwrap(),
         files: (0..files).map(file).collect(),
         delta: false,
+        silent: false,
         extra: Some(r#"{"site":"osaka"}"#.into()),
         signature: None,
     }
@@ -47,9 +48,15 @@ struct Said {
     number: MessageId,
 }
 
+impl Said {
+    fn question<'a>(&'a self, device: &'a DeviceId) -> Question<'a> {
+        Question { topic: &self.topic, device, id: &self.number, wanted: None }
+    }
+}
+
 /// The device says `report`; the platform must hear the same from the same device.
 fn say(device: &dyn DeviceHalf, platform: &dyn PlatformHalf, me: &DeviceId, report: Report) -> Said {
-    let message = device.write_report(me, 41, &report);
+    let message = device.write_report(me, 41, &report).unwrap();
     assert!(platform.may_publish(me, &message.topic), "{}", message.topic);
     let heard = platform.read_report(&message.topic, &message.payload).unwrap();
     let mut said = report;
@@ -89,9 +96,10 @@ fn an_upgrade_is_spoken_from_login_to_the_new_version() {
             say(device, platform, &me, Report::Progress { module: module.clone(), step, description });
         }
 
-        let said = say(device, platform, &me, Report::Query { module: module.clone(), running: None });
+        let said =
+            say(device, platform, &me, Report::Query { module: module.clone(), running: None, wanted: None });
         let fresh = notice("mcu", 3, DigestMethod::Sha256, "two");
-        let answer = platform.write_answer(&said.topic, &me, &said.number, Some(&fresh)).unwrap();
+        let answer = platform.write_answer(&said.question(&me), Some(&fresh)).unwrap();
         let Ok(Downlink::Notice(told)) = device.read_message(&me, &answer.topic, &answer.payload) else {
             panic!("the answer is not a notice");
         };
@@ -99,8 +107,8 @@ fn an_upgrade_is_spoken_from_login_to_the_new_version() {
         assert_eq!(told, fresh);
 
         say(device, platform, &me, Report::Version { module: module.clone(), version: version("2.0.0") });
-        let said = say(device, platform, &me, Report::Query { module, running: None });
-        let nothing = platform.write_answer(&said.topic, &me, &said.number, None).unwrap();
+        let said = say(device, platform, &me, Report::Query { module, running: None, wanted: None });
+        let nothing = platform.write_answer(&said.question(&me), None).unwrap();
         assert_eq!(device.read_message(&me, &nothing.topic, &nothing.payload), Ok(Downlink::NoTask));
     }
 }
@@ -160,9 +168,9 @@ fn no_device_speaks_or_listens_for_another() {
         for report in [
             Report::Version { module: Module::default(), version: version("1") },
             Report::Progress { module: Module::default(), step: failed, description: String::new() },
-            Report::Query { module: Module::default(), running: None },
+            Report::Query { module: Module::default(), running: None, wanted: None },
         ] {
-            let message = device.write_report(&other, 1, &report);
+            let message = device.write_report(&other, 1, &report).unwrap();
             assert!(!platform.may_publish(&me, &message.topic), "{}", message.topic);
         }
         for filter in device.subscriptions(&other) {

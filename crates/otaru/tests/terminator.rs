@@ -173,7 +173,7 @@ fn link_of_push(field: &Field, index: usize, suite: &str) -> String {
         match session.poll_event() {
             Some(ClientEvent::Connected) => {
                 let report = Report::Version { module: Module::default(), version: "1.0.0".parse().unwrap() };
-                session.publish(NOW, aliyun::Device.write_report(id, 1, &report)).unwrap();
+                session.publish(NOW, aliyun::Device.write_report(id, 1, &report).unwrap()).unwrap();
             }
             Some(ClientEvent::Message(message)) => {
                 let heard = aliyun::Device.read_message(id, &message.topic, &message.payload);

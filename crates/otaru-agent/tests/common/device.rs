@@ -113,12 +113,9 @@ impl Handler for Ear<'_> {
                 }
             }
             Report::Query { .. } => {
-                let id: &MessageId = &uplink.id;
-                self.answers.push(
-                    aliyun::Platform
-                        .write_answer(&message.topic, &uplink.device, id, notice.as_ref())
-                        .unwrap(),
-                );
+                let (topic, device, id) = (&message.topic, &uplink.device, &uplink.id);
+                let question = Question { topic, device, id, wanted: None };
+                self.answers.push(aliyun::Platform.write_answer(&question, notice.as_ref()).unwrap());
             }
             Report::Block(request) => match self.shared.world().block(request) {
                 Some(block) => {
@@ -139,7 +136,7 @@ impl Handler for Ear<'_> {
                 let answer = aliyun::Platform.write_gateway_answer(&self.device, &uplink.id, report, result);
                 self.answers.extend(answer);
             }
-            Report::Progress { .. } => {}
+            Report::Progress { .. } | Report::NoticeTaken { .. } => {}
         }
         Taken::Accepted
     }

@@ -18,9 +18,9 @@ use std::{
 };
 
 use otaru_wire::{
-    Block, BlockRequest, DeviceId, Digest, DigestMethod, File, Hasher, Instant, MessageId, Module, NoConfig,
-    Notice, Report, Source, Step, Version,
-    dialect::{PlatformHalf, aliyun},
+    Block, BlockRequest, DeviceId, Digest, DigestMethod, File, Hasher, Instant, Module, NoConfig, Notice,
+    Report, Source, Step, Version,
+    dialect::{PlatformHalf, Question, aliyun},
     http_range,
     mqtt::{Admission, Handler, Message, Qos, Refusal, Server, ServerOptions, Taken, admit},
 };
@@ -239,6 +239,7 @@ impl Shared {
             module: target.module.clone(),
             files: files.collect(),
             delta: false,
+            silent: false,
             extra: None,
             signature: None,
         })

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use otaru_wire::{Failure, Module, Report, Step};
+use otaru_wire::{Failure, Module, Report, Step, Version};
 
 use super::Context;
 use crate::{
@@ -11,10 +11,13 @@ use crate::{
 };
 
 impl Context {
+    /// Says it, if the dialect has a word for it.
     pub(crate) fn publish(&mut self, report: &Report) {
         self.last_message = self.last_message.wrapping_add(1);
         let message = self.options.dialect.write_report(&self.options.device, self.last_message, report);
-        self.emit(Output::Publish(message));
+        if let Some(message) = message {
+            self.emit(Output::Publish(message));
+        }
     }
 
     /// Reports how far the Task is, if anybody listens. What the user told by hand already is left out.
@@ -51,9 +54,10 @@ impl Context {
         self.publish(&Report::Progress { module: module.clone(), step: Step::Percent(percent), description });
     }
 
-    pub(crate) fn query(&mut self, module: Module) {
+    /// Asks whether there is a Task, or for fresh links of the `wanted` version.
+    pub(crate) fn query(&mut self, module: Module, wanted: Option<Version>) {
         let running = self.running(&module).cloned();
-        self.publish(&Report::Query { module, running });
+        self.publish(&Report::Query { module, running, wanted });
     }
 
     /// Reports a failure now, or keeps it until somebody listens.

@@ -21,6 +21,7 @@ const CONFIG: u8 = 1 << 2;
 const DELTA: u8 = 1;
 const EXTRA: u8 = 1 << 1;
 const SIGNATURE: u8 = 1 << 2;
+const SILENT: u8 = 1 << 3;
 
 const COMPLETE: u8 = 1;
 const NAME: u8 = 1 << 1;
@@ -68,10 +69,13 @@ fn write_task(out: &mut Writer, task: &Task) {
     out.u16(task.digest_retries);
     out.u16(task.restarts);
     out.u32(task.block_bytes.unwrap_or(0));
-    let Notice { version, module, files, delta, extra, signature } = &task.notice;
+    let Notice { version, module, files, delta, silent, extra, signature } = &task.notice;
     out.text8(version.as_str());
     out.text8(module.as_str());
-    out.u8(flag(DELTA, *delta) | flag(EXTRA, extra.is_some()) | flag(SIGNATURE, signature.is_some()));
+    out.u8(flag(DELTA, *delta)
+        | flag(EXTRA, extra.is_some())
+        | flag(SIGNATURE, signature.is_some())
+        | flag(SILENT, *silent));
     for text in [extra, signature].into_iter().flatten() {
         out.text32(text);
     }
@@ -170,7 +174,8 @@ fn read_task(from: &mut Reader<'_>, layout: u16) -> Option<Task> {
         files.push(file);
         complete.push(done);
     }
-    let notice = Notice { version, module, files, delta: flags & DELTA != 0, extra, signature };
+    let (delta, silent) = (flags & DELTA != 0, flags & SILENT != 0 && layout != OLDEST);
+    let notice = Notice { version, module, files, delta, silent, extra, signature };
     notice.check().ok()?;
     let mut task = Task { notice, stage, complete, running: None, digest_retries, restarts, block_bytes };
     match from.u8()? {
@@ -255,6 +260,7 @@ mod tests {
             module: Module::new("mcu").unwrap(),
             files,
             delta: true,
+            silent: true,
             extra: Some("{\"site\":\"osaka\"}".to_string()),
             signature: Some("c2ln".to_string()),
         };

@@ -50,7 +50,7 @@ impl Idle {
         cx.timers.clear(Timer::Link);
         if cx.connected && !cx.aside.is_empty() {
             let module = cx.aside.remove(0);
-            cx.query(module);
+            cx.query(module, None);
             cx.start_timer(Timer::Link, cx.policy().link_timeout);
         }
         State::Idle(self)

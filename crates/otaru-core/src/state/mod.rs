@@ -206,6 +206,7 @@ pub(crate) fn summary(notice: &Notice) -> TaskSummary {
         extra: notice.extra.clone(),
         signature: notice.signature.clone(),
         delta: notice.delta,
+        silent: notice.silent,
     }
 }
 

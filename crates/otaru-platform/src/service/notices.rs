@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use otaru_fleet::{CampaignId, Package, PackageId, Task, TaskId, TaskState, Transition};
-use otaru_wire::{DeviceId, MessageId, Notice, mqtt::Message};
+use otaru_wire::{DeviceId, Notice, dialect::Question, mqtt::Message};
 use tokio::{
     sync::watch,
     time::{Interval, MissedTickBehavior, interval},
@@ -22,17 +22,6 @@ use crate::{
 const CHUNK: u32 = 500;
 /// Notices and pushes to many devices go out this many times a second.
 const BURSTS_PER_SECOND: u32 = 10;
-
-/// A device's question, as far as its answer depends on it.
-#[derive(Clone, Copy)]
-pub(super) struct Question<'a> {
-    /// Where it was asked: some generations are answered where they ask.
-    pub(super) topic: &'a str,
-    /// Who asks.
-    pub(super) device: &'a DeviceId,
-    /// Its number.
-    pub(super) id: &'a MessageId,
-}
 
 impl Service {
     /// The notice of a task, with links that are good from now on.
@@ -88,9 +77,9 @@ impl Service {
 
     /// Answers a device that asked with its task.
     pub(super) async fn answer(&self, question: &Question<'_>, task: &Task) -> Result<(), StoreError> {
-        let Question { topic, device, id } = *question;
+        let device = question.device;
         let notice = self.notice(task).await?;
-        match self.half_of(device).await?.write_answer(topic, device, id, Some(&notice)) {
+        match self.half_of(device).await?.write_answer(question, Some(&notice)) {
             Ok(message) => self.deliver(task, message).await,
             Err(error) => {
                 error!(%device, task = task.id.0, %error, "task {} cannot be told: {error}", task.id);
@@ -101,8 +90,8 @@ impl Service {
 
     /// Answers a device that asked and has no task.
     pub(super) async fn answer_nothing(&self, question: &Question<'_>) -> Result<(), StoreError> {
-        let Question { topic, device, id } = *question;
-        match self.half_of(device).await?.write_answer(topic, device, id, None) {
+        let device = question.device;
+        match self.half_of(device).await?.write_answer(question, None) {
             Ok(message) => {
                 self.inner.parts.outbox.deliver(device, message);
             }

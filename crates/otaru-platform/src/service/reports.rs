@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use otaru_fleet::{Task, Transition};
-use otaru_wire::{DeviceId, Module, Report, Step, Version, mqtt::Message};
+use otaru_wire::{
+    DeviceId, Module, Report, Step, Version,
+    dialect::{Question, Uplink},
+    mqtt::Message,
+};
 use tracing::{debug, error, info, warn};
 
-use super::{Service, meters, notices::Question};
+use super::{Service, meters};
 use crate::{
     gateway::Admitted,
     store::{Applied, StoreError},
@@ -50,8 +54,12 @@ impl Service {
             self.inner.seen.note(speaker, self.now());
         }
         for _ in 0..TRIES {
-            let question = Question { topic: &message.topic, device, id: &uplink.id };
-            let Err(error) = self.act(&question, &uplink.report).await else { return };
+            let Err(error) = self.act(&message.topic, &uplink).await else {
+                if let Some(receipt) = from.dialect.write_receipt(&message.topic, &uplink) {
+                    self.inner.parts.outbox.deliver(device, receipt);
+                }
+                return;
+            };
             if !matches!(error, StoreError::Full | StoreError::Broken(_)) {
                 warn!(%device, %error, "a report of {device} was passed over: {error}");
                 return;
@@ -83,14 +91,21 @@ impl Service {
         may
     }
 
-    async fn act(&self, question: &Question<'_>, report: &Report) -> Result<(), StoreError> {
-        let Question { device, id, .. } = *question;
+    async fn act(&self, topic: &str, uplink: &Uplink) -> Result<(), StoreError> {
+        let Uplink { device, id, report } = uplink;
         match report {
             Report::Version { module, version } => self.version_reported(device, module, version).await,
             Report::Progress { module, step, description } => {
                 self.progress_reported(device, module, *step, description).await
             }
-            Report::Query { module, .. } => self.asked(question, module).await,
+            Report::Query { module, wanted, .. } => {
+                let question = Question { topic, device, id, wanted: wanted.as_ref() };
+                self.asked(&question, module).await
+            }
+            Report::NoticeTaken { push, code } => {
+                debug!(%device, ?push, code, "{device} answers a notice with code {code}");
+                Ok(())
+            }
             Report::Block(request) => self.answer_block(device, id, request).await,
             Report::ConfigQuery => self.answer_config(device, id).await,
             Report::ConfigTaken { push, code } => self.config_answered(device, push, *code).await,
@@ -160,7 +175,10 @@ impl Service {
 
     /// The device asks for its task, or for fresh links.
     async fn asked(&self, question: &Question<'_>, module: &Module) -> Result<(), StoreError> {
-        let task = self.open_task(question.device, module).await?.filter(|task| task.state.may_download());
+        let asked_for = |task: &Task| {
+            task.state.may_download() && question.wanted.is_none_or(|wanted| *wanted == task.version)
+        };
+        let task = self.open_task(question.device, module).await?.filter(asked_for);
         match task {
             Some(task) => self.answer(question, &task).await,
             None => self.answer_nothing(question).await,
@@ -198,6 +216,7 @@ const fn kind(report: &Report) -> &'static str {
         Report::Version { .. } => "version",
         Report::Progress { .. } => "progress",
         Report::Query { .. } => "query",
+        Report::NoticeTaken { .. } => "notice_taken",
         Report::Block(_) => "block",
         Report::ConfigQuery => "config_query",
         Report::ConfigTaken { .. } => "config_taken",

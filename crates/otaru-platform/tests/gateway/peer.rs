@@ -12,8 +12,8 @@ use std::{
 
 use otaru_platform::gateway::{Admitted, Entry, GatewayOptions, Ingest, Refused, Sessions, Verdict, serve};
 use otaru_wire::{
-    DeviceId, DeviceName, Instant, MessageId, Notice, NoticeError, ProductKey,
-    dialect::{Login, LoginError, PlatformHalf, ReadError, Uplink},
+    DeviceId, DeviceName, Instant, Notice, NoticeError, ProductKey,
+    dialect::{Login, LoginError, PlatformHalf, Question, ReadError, Uplink},
     mqtt::{Client, ClientEvent, ClientOptions, Message, ProtocolVersion, Qos},
 };
 use tokio::{
@@ -63,13 +63,7 @@ impl PlatformHalf for Simple {
         unreachable!("the gateway writes no notices")
     }
 
-    fn write_answer(
-        &self,
-        _: &str,
-        _: &DeviceId,
-        _: &MessageId,
-        _: Option<&Notice>,
-    ) -> Result<Message, NoticeError> {
+    fn write_answer(&self, _: &Question<'_>, _: Option<&Notice>) -> Result<Message, NoticeError> {
         unreachable!("the gateway writes no answers")
     }
 }

@@ -157,7 +157,8 @@ impl Device {
         };
         if self.boot > 1 && !self.stored_since_boot {
             let request = BlockRequest { offset: 0, ..request };
-            *message = self.options.dialect.write_report(&self.options.id, 0, &Report::Block(request));
+            *message =
+                self.options.dialect.write_report(&self.options.id, 0, &Report::Block(request)).unwrap();
         }
     }
 

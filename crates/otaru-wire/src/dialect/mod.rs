@@ -3,14 +3,17 @@
 //! Two traits cut a dialect in half, so that a microcontroller links only [`DeviceHalf`].
 
 pub mod aliyun;
+mod error;
 mod json;
 mod sign;
+
+pub use error::{LoginError, ReadError};
 
 use alloc::{string::String, vec::Vec};
 
 use crate::{
-    Block, BlockError, BlockRequest, Config, DeviceId, GatewayAnswer, GatewayRefusal, GatewayReport, IdError,
-    MessageId, NoConfig, Notice, NoticeError, Report, mqtt::Message,
+    Block, BlockError, BlockRequest, Config, DeviceId, GatewayAnswer, GatewayRefusal, GatewayReport,
+    MessageId, NoConfig, Notice, NoticeError, Report, Version, mqtt::Message,
 };
 
 /// The platform halves of every dialect, in the order in which a login is tried.
@@ -98,14 +101,20 @@ pub trait DeviceHalf: Sync {
     fn addressee(&self, topic: &str) -> Option<DeviceId>;
 
     /// A report as the platform wants it. `id` numbers the device's messages. A [`Report::Gateway`] is the gateway's own;
-    /// every other report of a device behind it is written for that device.
-    fn write_report(&self, device: &DeviceId, id: u32, report: &Report) -> Message;
+    /// every other report of a device behind it is written for that device. None if this dialect has no word for it.
+    fn write_report(&self, device: &DeviceId, id: u32, report: &Report) -> Option<Message>;
 
     /// What the platform says.
     ///
     /// # Errors
     /// [`ReadError`] if the message is for this device and topic but cannot be understood; nothing is to change then.
     fn read_message(&self, device: &DeviceId, topic: &str, payload: &[u8]) -> Result<Downlink, ReadError>;
+
+    /// The number of a pushed notice, taken or not, if the platform wants to hear at once what became of it: the device says
+    /// so with [`Report::NoticeTaken`]. None for everything else.
+    fn push_to_answer(&self, _device: &DeviceId, _topic: &str, _payload: &[u8]) -> Option<MessageId> {
+        None
+    }
 }
 
 /// What a platform's message means to a device.
@@ -174,17 +183,17 @@ pub trait PlatformHalf: Sync {
     /// [`NoticeError`] if no device may be sent such a notice.
     fn write_notice(&self, device: &DeviceId, now_ms: u64, notice: &Notice) -> Result<Message, NoticeError>;
 
-    /// The answer to a [`Report::Query`] with number `id` that came on `topic`; no notice means nothing to do.
+    /// The answer to a [`Report::Query`]; no notice means nothing to do.
     ///
     /// # Errors
     /// [`NoticeError`] if no device may be sent such a notice.
-    fn write_answer(
-        &self,
-        topic: &str,
-        device: &DeviceId,
-        id: &MessageId,
-        notice: Option<&Notice>,
-    ) -> Result<Message, NoticeError>;
+    fn write_answer(&self, question: &Question<'_>, notice: Option<&Notice>) -> Result<Message, NoticeError>;
+
+    /// The message that tells a device that its report, which came on `topic`, was heard. None if this dialect leaves such
+    /// a report unanswered, or if what it asks for is the answer.
+    fn write_receipt(&self, _topic: &str, _heard: &Uplink) -> Option<Message> {
+        None
+    }
 
     /// A part of a file, as the answer to the [`Report::Block`] with number `id`. None if this dialect has no files
     /// over MQTT.
@@ -251,6 +260,19 @@ pub trait PlatformHalf: Sync {
     }
 }
 
+/// A device's question, as far as its answer depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question<'a> {
+    /// Where it was asked: some generations are answered where they ask.
+    pub topic: &'a str,
+    /// Who asks.
+    pub device: &'a DeviceId,
+    /// Its number.
+    pub id: &'a MessageId,
+    /// The version asked for, if the question names one.
+    pub wanted: Option<&'a Version>,
+}
+
 /// A device's message, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uplink {
@@ -260,71 +282,6 @@ pub struct Uplink {
     pub id: MessageId,
     /// What it says.
     pub report: Report,
-}
-
-/// Why a login is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LoginError {
-    /// The login has another dialect's form.
-    #[error("the login does not have this dialect's form")]
-    NotThisDialect,
-    /// A part of the login is malformed.
-    #[error("the {part} is malformed: {problem}")]
-    Malformed {
-        /// `client id`, `user name` or `password`.
-        part: &'static str,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// The names in it cannot be ids.
-    #[error(transparent)]
-    Id(#[from] IdError),
-    /// The proof does not hold.
-    #[error("the password does not match the device's secret")]
-    WrongPassword,
-}
-
-/// Why a message cannot be understood. The sender broke the dialect; nothing changes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// The payload is longer than any message may be.
-    #[error("the message has {len} bytes; at most {max} are read")]
-    TooLong {
-        /// Its length in bytes.
-        len: usize,
-        /// The longest length read, in bytes.
-        max: usize,
-    },
-    /// The payload nests deeper than any message may.
-    #[error("the message nests deeper than {max} levels")]
-    TooDeep {
-        /// The deepest nesting read.
-        max: usize,
-    },
-    /// A progress report's step is no percentage and no known failure.
-    #[error("step {found} is not one of -4 to 100")]
-    Step {
-        /// The number found.
-        found: i64,
-    },
-    /// It is not JSON, or a field has the wrong type or is missing.
-    #[error("malformed message: {0}")]
-    Malformed(String),
-    /// The topic is none of this dialect's.
-    #[error("no message of this dialect has that topic")]
-    UnknownTopic,
-    /// A text in it cannot be an id or a version.
-    #[error(transparent)]
-    Id(#[from] IdError),
-    /// A digest in it is malformed or its method unknown.
-    #[error(transparent)]
-    Digest(#[from] crate::DigestError),
-    /// A block that cannot be used.
-    #[error(transparent)]
-    Block(#[from] BlockError),
-    /// It breaks a rule that every dialect has.
-    #[error(transparent)]
-    Notice(#[from] NoticeError),
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ impl Lab {
             while let Some(event) = session.poll_event() {
                 match event {
                     ClientEvent::Connected => {
-                        session.publish(now(), aliyun::Device.write_report(&id, 1, &report))?;
+                        session.publish(now(), aliyun::Device.write_report(&id, 1, &report).unwrap())?;
                     }
                     ClientEvent::Message(message) => {
                         if let Downlink::Notice(notice) =

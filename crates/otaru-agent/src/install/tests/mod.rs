@@ -32,6 +32,7 @@ fn package(version: &str, sizes: &[u64]) -> TaskSummary {
         extra: None,
         signature: None,
         delta: false,
+        silent: false,
     }
 }
 

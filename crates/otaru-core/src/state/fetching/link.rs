@@ -31,7 +31,8 @@ impl Fetching {
         cx.timers.clear(Timer::Retry);
         self.phase = Phase::AwaitingLink;
         if cx.connected {
-            cx.query(self.task.notice.module.clone());
+            let Notice { module, version, .. } = &self.task.notice;
+            cx.query(module.clone(), Some(version.clone()));
             cx.start_timer(Timer::Link, cx.policy().link_timeout);
         }
         State::Fetching(self)

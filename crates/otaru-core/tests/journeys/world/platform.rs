@@ -4,7 +4,7 @@ use otaru_core::Input;
 use otaru_wire::{
     Config, DeviceId, Digest, DigestMethod, File, Hasher, MessageId, Module, NoConfig, Notice, Report,
     Source, Step, Version,
-    dialect::{PlatformHalf, aliyun},
+    dialect::{PlatformHalf, Question, aliyun},
     mqtt::Message,
 };
 
@@ -91,6 +91,7 @@ impl Platform {
             module: Module::new(package.module).unwrap(),
             files: package.files.iter().enumerate().map(file).collect(),
             delta: false,
+            silent: false,
             extra: None,
             signature: None,
         }
@@ -161,9 +162,9 @@ impl Platform {
             Report::Query { module, .. } => {
                 let open = self.open.iter().find(|task| task.module == module.as_str()).cloned();
                 let notice = open.map(|package| self.notice(&package));
-                let answer = aliyun::Platform
-                    .write_answer(&message.topic, &device(), &uplink.id, notice.as_ref())
-                    .unwrap();
+                let (topic, id) = (&message.topic, &uplink.id);
+                let question = Question { topic, device: &device(), id, wanted: None };
+                let answer = aliyun::Platform.write_answer(&question, notice.as_ref()).unwrap();
                 vec![input(answer)]
             }
             Report::Block(request) => {
@@ -178,6 +179,7 @@ impl Platform {
                 let answer = aliyun::Platform.write_config_answer(&device(), &uplink.id, answer).unwrap();
                 vec![input(answer.unwrap())]
             }
+            Report::NoticeTaken { .. } => panic!("this dialect has no word for it"),
             Report::ConfigTaken { .. } => {
                 self.config_open = false;
                 Vec::new()

@@ -41,7 +41,7 @@ impl World {
 
     /// Publishes what the device would, from the gateway's session. Whether it may is the service's to say here.
     async fn on_behalf(&self, gateway: &Admitted, device: &DeviceId, report: &Report) {
-        let message = aliyun::Device.write_report(device, 1, report);
+        let message = aliyun::Device.write_report(device, 1, report).unwrap();
         assert_eq!(self.service.published(gateway, message), Verdict::Accepted);
         self.service.drained().await;
     }
@@ -81,7 +81,7 @@ async fn a_device_behind_a_gateway_is_upgraded_through_it() {
     assert_eq!(world.task(campaign, &sub).await.progress, 40);
     assert_eq!(world.task(campaign, &gateway.device).await.progress, 0, "the gateway's own task is another");
     world.heard(&sub);
-    let query = Report::Query { module: Module::default(), running: None };
+    let query = Report::Query { module: Module::default(), running: None, wanted: None };
     world.on_behalf(&gateway, &sub, &query).await;
     assert_eq!(world.notice(&sub).version, v("2.0.0"));
     world.on_behalf(&gateway, &sub, &version("2.0.0")).await;

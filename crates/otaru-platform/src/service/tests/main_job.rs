@@ -66,7 +66,7 @@ async fn the_notice_is_repeated_on_connect_on_the_old_version_and_on_get() {
     assert!(second.same_offer(&first));
     assert_eq!(world.task(campaign, &pump).await.source_version, Some(v("1.0.0")));
     world.report_step(&session, Step::Percent(10)).await;
-    world.report(&session, Report::Query { module: Module::default(), running: None }).await;
+    world.report(&session, Report::Query { module: Module::default(), running: None, wanted: None }).await;
     let third = world.notice(&pump);
     assert!(third.same_offer(&first));
     assert_ne!(third.files[0].source, second.files[0].source, "a fresh link each time");
@@ -79,7 +79,7 @@ async fn a_get_without_a_task_is_answered_with_nothing_to_do() {
     let mut world = World::new().await;
     let pump = world.device("pump-1").await;
     let session = world.connect(&pump).await;
-    world.report(&session, Report::Query { module: Module::default(), running: None }).await;
+    world.report(&session, Report::Query { module: Module::default(), running: None, wanted: None }).await;
     assert_eq!(world.heard(&pump), [Downlink::NoTask]);
 }
 
@@ -100,7 +100,9 @@ async fn modules_are_updated_apart() {
     let mcu = world.campaign(world.package("2.0.0", "mcu").await).await;
     let session = world.connect(&pump).await;
     assert_eq!(world.heard(&pump).len(), 2, "one notice for each module");
-    world.report(&session, Report::Query { module: Module::new("mcu").unwrap(), running: None }).await;
+    world
+        .report(&session, Report::Query { module: Module::new("mcu").unwrap(), running: None, wanted: None })
+        .await;
     assert_eq!(world.notice(&pump).module.as_str(), "mcu");
     world.report_version(&session, "2.0.0").await;
     assert_eq!(world.task(main, &pump).await.state, TaskState::Succeeded);
@@ -120,7 +122,7 @@ async fn a_failure_ends_the_task_and_late_progress_changes_nothing() {
     world.report_step(&session, Step::Percent(50)).await;
     assert_eq!(world.task(campaign, &pump).await, failed);
     world.heard(&pump);
-    world.report(&session, Report::Query { module: Module::default(), running: None }).await;
+    world.report(&session, Report::Query { module: Module::default(), running: None, wanted: None }).await;
     assert_eq!(world.heard(&pump), [Downlink::NoTask], "a failed task is not offered again");
 }
 
@@ -136,7 +138,7 @@ async fn reports_of_one_device_at_once_are_processed_in_order() {
             step: Step::Percent(percent),
             description: String::new(),
         };
-        let message = aliyun::Device.write_report(&pump, u32::from(percent), &report);
+        let message = aliyun::Device.write_report(&pump, u32::from(percent), &report).unwrap();
         assert_eq!(world.service.published(&session, message), Verdict::Accepted);
     }
     world.service.drained().await;
@@ -151,7 +153,7 @@ async fn a_flood_of_one_device_is_held_back_and_loses_nothing() {
     let pump = world.device("pump-1").await;
     let session = world.connect(&pump).await;
     let report = Report::Version { module: Module::default(), version: v("1.0.0") };
-    let message = aliyun::Device.write_report(&pump, 1, &report);
+    let message = aliyun::Device.write_report(&pump, 1, &report).unwrap();
     let mut busy = 0;
     for _ in 0..200 {
         while world.service.published(&session, message.clone()) == Verdict::Busy {

@@ -204,7 +204,7 @@ impl World {
     }
 
     async fn report(&self, from: &Admitted, report: Report) {
-        self.publish(from, aliyun::Device.write_report(&from.device, 1, &report)).await;
+        self.publish(from, aliyun::Device.write_report(&from.device, 1, &report).unwrap()).await;
     }
 
     async fn report_version(&self, from: &Admitted, version: &str) {

@@ -25,7 +25,7 @@ async fn a_report_that_meets_a_full_disk_is_kept_until_there_is_room() {
     for number in 0..60 {
         let module = Module::new(format!("{}-{number}", "m".repeat(50))).unwrap();
         let report = Report::Version { module, version: v(&"9".repeat(64)) };
-        let message = aliyun::Device.write_report(&pump, number, &report);
+        let message = aliyun::Device.write_report(&pump, number, &report).unwrap();
         if world.service.published(&session, message) == Verdict::Busy {
             refused_before_full += 1;
         }
@@ -116,7 +116,7 @@ async fn reports_that_race_never_move_a_task_backwards() {
             tokio::spawn(async move {
                 let step = Step::Percent(percent);
                 let report = Report::Progress { module: Module::default(), step, description: String::new() };
-                let message = aliyun::Device.write_report(&session.device, 1, &report);
+                let message = aliyun::Device.write_report(&session.device, 1, &report).unwrap();
                 world.service.take(&session, &message).await;
                 world.task(campaign, &session.device).await.progress
             })

@@ -29,8 +29,8 @@ pub use v3::DeviceV3;
 use alloc::{string::String, vec::Vec};
 
 use super::{
-    Credentials, DeviceHalf, Downlink, Login, LoginError, PlatformHalf, ReadError, Transport, Uplink, json,
-    sign,
+    Credentials, DeviceHalf, Downlink, Login, LoginError, PlatformHalf, Question, ReadError, Transport,
+    Uplink, json, sign,
 };
 use crate::{
     Block, BlockError, BlockRequest, Config, DeviceId, GatewayRefusal, GatewayReport, MessageId, NoConfig,
@@ -126,7 +126,7 @@ impl DeviceHalf for Device {
     /// Version reports and failures bear QoS 1, because a Task ends by them; percentages and queries bear QoS 0.
     /// The v4 SDK sends all with QoS 0, v3 its version with QoS 1; the platform takes both
     /// (aliyun-link-sdk-v4 §2.1, aliyun-iotkit-v3 §2.0).
-    fn write_report(&self, device: &DeviceId, id: u32, report: &Report) -> Message {
+    fn write_report(&self, device: &DeviceId, id: u32, report: &Report) -> Option<Message> {
         let (topic, payload, qos) = match report {
             Report::Version { module, version } => {
                 (Topic::Inform, version::write(id, module, version), Qos::AtLeastOnce)
@@ -150,8 +150,10 @@ impl DeviceHalf for Device {
                 let (topic, payload) = gateway::write(id, report);
                 (topic, payload, Qos::AtMostOnce)
             }
+            // A push is not answered (aliyun-link-sdk-v4 §2.3).
+            Report::NoticeTaken { .. } => return None,
         };
-        Message { topic: topic.of(device), payload: payload.into_bytes(), qos }
+        Some(Message { topic: topic.of(device), payload: payload.into_bytes(), qos })
     }
 
     fn read_message(&self, device: &DeviceId, topic: &str, payload: &[u8]) -> Result<Downlink, ReadError> {
@@ -218,13 +220,8 @@ impl PlatformHalf for Platform {
     }
 
     /// On v3's topic in v3's form, else in v4's (aliyun-iotkit-v3 §2.0, §2.2).
-    fn write_answer(
-        &self,
-        topic: &str,
-        device: &DeviceId,
-        id: &MessageId,
-        notice: Option<&Notice>,
-    ) -> Result<Message, NoticeError> {
+    fn write_answer(&self, question: &Question<'_>, notice: Option<&Notice>) -> Result<Message, NoticeError> {
+        let Question { topic, device, id, .. } = *question;
         let by_request = Topic::parse(topic).is_some_and(|place| place.topic == Topic::Request);
         let topic = if by_request { Topic::Request } else { Topic::FirmwareGetReply };
         let payload = match notice {

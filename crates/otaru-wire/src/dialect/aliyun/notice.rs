@@ -218,6 +218,7 @@ fn downlink(mut data: Data<'_>) -> Result<Downlink, ReadError> {
         module: json::module(data.module.take())?,
         files: files(&mut data)?,
         delta: data.is_diff.map_or(Ok(false), delta)?,
+        silent: false,
         extra: data.ext_data.map(extra).transpose()?,
         signature: data.digestsign.filter(|text| !text.is_empty()),
     };

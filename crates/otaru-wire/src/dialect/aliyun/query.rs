@@ -25,7 +25,7 @@ pub(super) fn read(payload: &[u8]) -> Result<(MessageId, Report), ReadError> {
     let id = request.id()?;
     let Object(params) = request.params.unwrap_or_default();
     let running = params.version.filter(|version| !version.is_empty()).map(Version::new).transpose()?;
-    Ok((id, Report::Query { module: json::module(params.module)?, running }))
+    Ok((id, Report::Query { module: json::module(params.module)?, running, wanted: None }))
 }
 
 /// The answer that there is nothing to do.
@@ -62,7 +62,7 @@ mod tests {
             (r#"{"id":"123"}"#, MessageId::Text("123".into()), "default"),
             ("{}", MessageId::Number(0), "default"),
         ] {
-            let want = Report::Query { module: module.parse().unwrap(), running: None };
+            let want = Report::Query { module: module.parse().unwrap(), running: None, wanted: None };
             assert_eq!(read(payload.as_bytes()), Ok((id, want)), "{payload}");
         }
     }
@@ -90,7 +90,7 @@ mod tests {
         #[test]
         fn every_query_comes_back_from_the_wire_as_it_went_in(id: u32, module in "[A-Za-z0-9._-]{1,64}") {
             let module: Module = module.parse().unwrap();
-            let want = (MessageId::Number(id.into()), Report::Query { module: module.clone(), running: None });
+            let want = (MessageId::Number(id.into()), Report::Query { module: module.clone(), running: None, wanted: None });
             prop_assert_eq!(read(write(id, &module).as_bytes()), Ok(want));
         }
 

@@ -21,6 +21,7 @@ pub(super) fn one(file: File) -> Notice {
         module: Module::default(),
         files: vec![file],
         delta: false,
+        silent: false,
         extra: None,
         signature: None,
     }
@@ -82,6 +83,6 @@ prop_compose! {
         };
         let files = files.into_iter().enumerate().map(place).collect();
         let extra = extra.map(|(key, text)| format!("{{\"{key}\":{}}}", json::quoted(&text)));
-        Notice { version: version.parse().unwrap(), module: module.parse().unwrap(), files, delta, extra, signature }
+        Notice { version: version.parse().unwrap(), module: module.parse().unwrap(), files, delta, silent: false, extra, signature }
     }
 }

@@ -47,7 +47,7 @@ impl DeviceHalf for DeviceV3 {
         Device.addressee(topic)
     }
 
-    fn write_report(&self, device: &DeviceId, id: u32, report: &Report) -> Message {
+    fn write_report(&self, device: &DeviceId, id: u32, report: &Report) -> Option<Message> {
         let (topic, payload, qos) = match report {
             Report::Version { module, version } => {
                 (Topic::Inform, version_text(id, module, version), Qos::AtLeastOnce)
@@ -59,7 +59,7 @@ impl DeviceHalf for DeviceV3 {
                 };
                 (Topic::Progress, progress(module, *step, description), qos)
             }
-            Report::Query { module, running } => {
+            Report::Query { module, running, .. } => {
                 (Topic::Request, query(module, running.as_ref()), Qos::AtLeastOnce)
             }
             Report::ConfigQuery => (Topic::ConfigGet, config_query(), Qos::AtMostOnce),
@@ -73,8 +73,9 @@ impl DeviceHalf for DeviceV3 {
                 let (topic, payload) = gateway::write(id, report);
                 (topic, payload, Qos::AtMostOnce)
             }
+            Report::NoticeTaken { .. } => return None,
         };
-        Message { topic: topic.of(device), payload: payload.into_bytes(), qos }
+        Some(Message { topic: topic.of(device), payload: payload.into_bytes(), qos })
     }
 
     fn read_message(&self, device: &DeviceId, topic: &str, payload: &[u8]) -> Result<Downlink, ReadError> {

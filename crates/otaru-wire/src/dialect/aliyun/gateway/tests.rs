@@ -40,7 +40,7 @@ fn each_word_has_the_topic_and_the_fields_of_the_vendors_documentation() {
     let texts: Vec<_> = words()
         .into_iter()
         .map(|word| {
-            let message = Device.write_report(&gateway(), 41, &Report::Gateway(word));
+            let message = Device.write_report(&gateway(), 41, &Report::Gateway(word)).unwrap();
             (message.topic, String::from_utf8(message.payload).unwrap())
         })
         .collect();
@@ -82,7 +82,7 @@ fn each_word_has_the_topic_and_the_fields_of_the_vendors_documentation() {
 fn each_word_is_heard_as_it_was_said_and_its_proofs_hold() {
     for half in [&Device as &dyn DeviceHalf, &DeviceV3] {
         for word in words() {
-            let message = half.write_report(&gateway(), 41, &Report::Gateway(word.clone()));
+            let message = half.write_report(&gateway(), 41, &Report::Gateway(word.clone())).unwrap();
             assert!(Platform.may_publish(&gateway(), &message.topic));
             assert!(!Platform.may_publish(&device("sub-1"), &message.topic));
             let heard = Platform.read_report(&message.topic, &message.payload).unwrap();

@@ -28,6 +28,7 @@ fn a_push_is_written_to_the_byte_as_the_sheet_has_it() {
     let full = Notice {
         module: "mcu".parse().unwrap(),
         delta: true,
+        silent: false,
         extra: Some(r#"{ "site": "osaka", "_package_udi":"{\"note\":\"fixes the pump\"}" }"#.into()),
         ..one(file(SHA256, url))
     };

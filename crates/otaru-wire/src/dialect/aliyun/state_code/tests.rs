@@ -84,13 +84,13 @@ fn a_report_without_a_session_is_report_failed() {
     let mut client =
         Client::new(ClientOptions::new(aliyun::Device.write_login(&credentials, Transport::Plain)));
     let version = Report::Version { module: Default::default(), version: "1.0.0".parse().unwrap() };
-    let progress = Report::Query { module: Default::default(), running: None };
-    let query = aliyun::Device.write_report(&device(), 1, &progress);
+    let progress = Report::Query { module: Default::default(), running: None, wanted: None };
+    let query = aliyun::Device.write_report(&device(), 1, &progress).unwrap();
     let error = client.publish(Instant(0), query).unwrap_err();
     assert_eq!(StateCode::of_publishing(&error), StateCode::OtaReportFailed);
     // A version waits for the session instead, until too many do.
     let refused = (0..1000).find_map(|id| {
-        client.publish(Instant(0), aliyun::Device.write_report(&device(), id, &version)).err()
+        client.publish(Instant(0), aliyun::Device.write_report(&device(), id, &version).unwrap()).err()
     });
     assert_eq!(StateCode::of_publishing(&refused.unwrap()), StateCode::OtaReportFailed);
 }

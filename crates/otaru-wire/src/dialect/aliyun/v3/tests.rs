@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     Failure, File,
-    dialect::{PlatformHalf, aliyun::Platform, aliyun::samples},
+    dialect::{PlatformHalf, Question, aliyun::Platform, aliyun::samples},
 };
 
 fn me() -> DeviceId {
@@ -16,7 +16,7 @@ fn me() -> DeviceId {
 }
 
 fn said(report: &Report) -> (String, String, Qos) {
-    let Message { topic, payload, qos } = DeviceV3.write_report(&me(), 1, report);
+    let Message { topic, payload, qos } = DeviceV3.write_report(&me(), 1, report).unwrap();
     (topic, String::from_utf8(payload).unwrap(), qos)
 }
 
@@ -53,13 +53,13 @@ fn each_report_has_the_bytes_the_topic_and_the_qos_of_the_v3_sdk() {
             Qos::AtLeastOnce,
         ),
         (
-            Report::Query { module: Module::default(), running: Some(version.clone()) },
+            Report::Query { module: Module::default(), running: Some(version.clone()), wanted: None },
             "/ota/device/request/a1TestPk001/dev-0001",
             r#"{"id":"0","params":{"version":"1.4.2"}}"#,
             Qos::AtLeastOnce,
         ),
         (
-            Report::Query { module: module("mcu"), running: None },
+            Report::Query { module: module("mcu"), running: None, wanted: None },
             "/ota/device/request/a1TestPk001/dev-0001",
             r#"{"id":"0","params":{"module":"mcu"}}"#,
             Qos::AtLeastOnce,
@@ -114,7 +114,9 @@ fn a_question_on_request_is_answered_there_as_the_v3_sdk_takes_it() {
         ..samples::file(samples::SHA256, "http://files.example/fw/a.bin?t=1")
     });
     let id = MessageId::Text("0".into());
-    let answer = Platform.write_answer(&topic, &me(), &id, Some(&notice)).unwrap();
+    let answer = Platform
+        .write_answer(&Question { topic: &topic, device: &me(), id: &id, wanted: None }, Some(&notice))
+        .unwrap();
     assert_eq!(answer.topic, topic);
     let text = String::from_utf8(answer.payload.clone()).unwrap();
     assert!(text.starts_with(r#"{"code":"1000","data":{"size":9,"#), "{text}");
@@ -122,7 +124,9 @@ fn a_question_on_request_is_answered_there_as_the_v3_sdk_takes_it() {
     assert!(text.contains(&format!(r#""md5":"{}""#, samples::MD5)), "{text}");
     assert_eq!(DeviceV3.read_message(&me(), &topic, &answer.payload), Ok(Downlink::Notice(notice)));
 
-    let nothing = Platform.write_answer(&topic, &me(), &id, None).unwrap();
+    let nothing = Platform
+        .write_answer(&Question { topic: &topic, device: &me(), id: &id, wanted: None }, None)
+        .unwrap();
     assert_eq!(nothing.topic, topic);
     assert!(!String::from_utf8_lossy(&nothing.payload).contains("url"));
     assert_eq!(DeviceV3.read_message(&me(), &topic, &nothing.payload), Ok(Downlink::NoTask));
@@ -131,7 +135,9 @@ fn a_question_on_request_is_answered_there_as_the_v3_sdk_takes_it() {
 #[test]
 fn its_own_question_given_back_by_a_plain_broker_is_foreign() {
     for running in [None, Some("1.4.2".parse().unwrap())] {
-        let question = DeviceV3.write_report(&me(), 1, &Report::Query { module: Module::default(), running });
+        let question = DeviceV3
+            .write_report(&me(), 1, &Report::Query { module: Module::default(), running, wanted: None })
+            .unwrap();
         assert_eq!(DeviceV3.read_message(&me(), &question.topic, &question.payload), Ok(Downlink::Foreign));
     }
 }
@@ -151,7 +157,7 @@ proptest! {
     ) {
         let step = Step::from_code(code).unwrap();
         let report = Report::Progress { module: module.parse().unwrap(), step, description };
-        let Message { topic, payload, .. } = DeviceV3.write_report(&me(), 7, &report);
+        let Message { topic, payload, .. } = DeviceV3.write_report(&me(), 7, &report).unwrap();
         prop_assert_eq!(Platform.read_report(&topic, &payload).map(|heard| heard.report), Ok(report));
     }
 
