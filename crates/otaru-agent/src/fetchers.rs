@@ -33,11 +33,21 @@ pub(crate) struct Fetchers {
     at_once: usize,
     lanes: Vec<Fetching>,
     waiting: VecDeque<(DeviceNumber, FetchRequest)>,
+    last: RequestId,
 }
 
 struct Fetching {
     fetcher: Fetcher,
-    serves: Option<(DeviceNumber, RequestId)>,
+    serves: Option<Served>,
+}
+
+#[derive(Clone, Copy)]
+struct Served {
+    device: DeviceNumber,
+    request: RequestId,
+    /// What the thread calls it: devices number their requests alike, and what is still under way of one must not be
+    /// taken for another's.
+    id: RequestId,
 }
 
 impl Fetchers {
@@ -48,7 +58,8 @@ impl Fetchers {
         deliver: impl Fn(Lane, FetchEvent) -> bool + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let deliver: Deliver = Arc::new(deliver);
-        let mut fetchers = Self { options, deliver, at_once, lanes: Vec::new(), waiting: VecDeque::new() };
+        let (lanes, waiting, last) = (Vec::new(), VecDeque::new(), RequestId(0));
+        let mut fetchers = Self { options, deliver, at_once, lanes, waiting, last };
         fetchers.add_lane()?;
         Ok(fetchers)
     }
@@ -91,29 +102,33 @@ impl Fetchers {
         };
         let (device, request) = self.waiting.pop_front()?;
         let lane = self.lanes.get_mut(lane)?;
-        let served = (device, request.id);
+        self.last = RequestId(self.last.0.wrapping_add(1));
+        let served = Served { device, request: request.id, id: self.last };
         lane.serves = Some(served);
-        lane.fetcher.fetch(request);
-        Some(served)
+        lane.fetcher.fetch(FetchRequest { id: served.id, ..request });
+        Some((device, served.request))
     }
 
     /// Whose event it is; none if nobody waits for it any more. The buffer of a body is to be [`Fetchers::returned`].
     pub(crate) fn heard(&mut self, lane: Lane, event: FetchEvent) -> Option<(DeviceNumber, FetchEvent)> {
         let fetching = self.lanes.get_mut(lane.0)?;
         let (FetchEvent::Head(id, _) | FetchEvent::Body(id, _) | FetchEvent::Ended(id, _)) = &event;
-        match fetching.serves.filter(|(_, served)| served == id) {
-            Some((device, _)) => {
-                if matches!(event, FetchEvent::Ended(..)) {
-                    fetching.serves = None;
-                }
-                Some((device, event))
+        match (fetching.serves.filter(|served| served.id == *id), event) {
+            (Some(Served { device, request, .. }), FetchEvent::Head(_, head)) => {
+                Some((device, FetchEvent::Head(request, head)))
             }
-            None => {
-                if let FetchEvent::Body(_, bytes) = event {
-                    fetching.fetcher.returned(bytes);
-                }
+            (Some(Served { device, request, .. }), FetchEvent::Body(_, bytes)) => {
+                Some((device, FetchEvent::Body(request, bytes)))
+            }
+            (Some(Served { device, request, .. }), FetchEvent::Ended(_, result)) => {
+                fetching.serves = None;
+                Some((device, FetchEvent::Ended(request, result)))
+            }
+            (None, FetchEvent::Body(_, bytes)) => {
+                fetching.fetcher.returned(bytes);
                 None
             }
+            (None, FetchEvent::Head(..) | FetchEvent::Ended(..)) => None,
         }
     }
 
@@ -134,10 +149,13 @@ impl Fetchers {
     fn stop_if(&mut self, which: impl Fn(DeviceNumber, RequestId) -> bool) {
         self.waiting.retain(|(device, request)| !which(*device, request.id));
         for lane in &mut self.lanes {
-            if let Some((_, id)) = lane.serves.filter(|(device, id)| which(*device, *id)) {
-                lane.fetcher.stop(id);
+            if let Some(served) = lane.serves.filter(|served| which(served.device, served.request)) {
+                lane.fetcher.stop(served.id);
                 lane.serves = None;
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Platform, Target, World, agent::*, behind::*, failure, image, is_version};
 use otaru_agent::{AgentEvent, GatewayEvent, SubDevice};
-use otaru_wire::Failure;
+use otaru_wire::{Failure, Report};
 
 /// Not a test of its own: what an `AgentProcess` runs.
 #[test]
@@ -319,4 +319,20 @@ fn more_downloads_than_are_fetched_at_once_take_turns_and_none_is_called_silent(
     let begun = events[..verified].iter().filter(|told| matches!(told.event, AgentEvent::Progress { .. }));
     let begun: BTreeSet<_> = begun.map(|told| told.sub_device.clone()).collect();
     assert_eq!(begun.len(), names.len());
+}
+
+#[test]
+fn a_package_over_mqtt_for_a_device_behind_the_gateway_is_refused_at_once_with_the_reason() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, &table("sub-1", ""));
+    platform.expect("sub-1", Some(target("default", "3.0.0", &[image(48, 50_000)])));
+    platform.change(|world| world.over_mqtt = true);
+    device.run_gateway(|told| matches!(told.event, AgentEvent::Ignored { .. }));
+    platform.wait("the platform hears why", |world| {
+        world.behind[&sub("sub-1")].reports.iter().any(|report| {
+            failure(report) == Some(Failure::Download)
+                && matches!(report, Report::Progress { description, .. } if description.contains("over MQTT"))
+        })
+    });
+    assert!(platform.world().blocks.is_empty());
 }

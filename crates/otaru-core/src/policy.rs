@@ -28,6 +28,10 @@ pub struct Policy {
     /// Take packages that are differences against the running version: true only if the slot applies them, for
     /// a difference booted as if it were an image would be the end of the device. Default: false, they are refused.
     pub accept_delta: bool,
+    /// Take packages whose files come in blocks over MQTT. Default: true. False for a device behind a gateway: blocks are asked
+    /// for and sent on the gateway's own topics (aliyun-link-sdk-v4 §2.1), so they would not reach it; such packages are
+    /// refused with −2.
+    pub accept_blocks: bool,
     /// Bytes stored between two saves of the Record: what a power cut can cost. Default: 256 KiB.
     pub checkpoint_bytes: u64,
     /// Bytes per read when the slot is read back for verification. Default: 64 KiB.
@@ -104,6 +108,7 @@ impl Default for Policy {
             range_bytes: None,
             max_package_bytes: None,
             accept_delta: false,
+            accept_blocks: true,
             checkpoint_bytes: 256 * 1024,
             read_back_bytes: 64 * 1024,
             report_percent: 5,

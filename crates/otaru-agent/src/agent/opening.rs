@@ -63,8 +63,8 @@ impl Agent {
         let outfit = Outfit {
             id: config.id(),
             dialect: self.config.device.dialect.device_half(),
-            // There is no place for Configs of theirs.
-            policy: Policy { max_config_bytes: 0, ..self.config.policy.policy() },
+            // There is no place for Configs of theirs, and no way to them for blocks.
+            policy: Policy { max_config_bytes: 0, accept_blocks: false, ..self.config.policy.policy() },
             versions: config.module_versions(),
             installs: config.installs(),
             own,

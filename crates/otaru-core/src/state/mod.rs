@@ -114,14 +114,19 @@ pub(crate) fn weigh(cx: &mut Context, in_hand: &Notice, notice: Notice) -> Meani
 /// True if the device can follow the offer at all; otherwise it has been refused.
 pub(crate) fn suits(cx: &mut Context, notice: &Notice) -> bool {
     let total = notice.total_size();
-    let reason = if notice.delta && !cx.policy().accept_delta {
-        "refused: this device takes no differences, only whole images".to_string()
+    let in_blocks = notice.files.iter().any(|file| matches!(file.source, Source::Mqtt { .. }));
+    let (failure, reason) = if in_blocks && !cx.policy().accept_blocks {
+        let reason = "refused: files over MQTT do not reach a device behind a gateway, only links do";
+        (Failure::Download, reason.to_string())
+    } else if notice.delta && !cx.policy().accept_delta {
+        let reason = "refused: this device takes no differences, only whole images";
+        (Failure::Upgrade, reason.to_string())
     } else if let Some(max) = cx.policy().max_package_bytes.filter(|max| total > *max) {
-        alloc::format!("refused: the package has {total} bytes, allowed are {max}")
+        (Failure::Upgrade, alloc::format!("refused: the package has {total} bytes, allowed are {max}"))
     } else {
         return true;
     };
-    cx.report_failure(&notice.module, Failure::Upgrade, &reason);
+    cx.report_failure(&notice.module, failure, &reason);
     ignore(cx, reason);
     false
 }
