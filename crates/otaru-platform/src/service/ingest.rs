@@ -39,7 +39,9 @@ impl Ingest for Service {
     }
 
     fn published(&self, from: &Admitted, message: Message) -> Verdict {
-        match self.inner.lanes.put(from, message) {
+        // Now, and not when it is processed: a gateway that has left by then has spoken all the same.
+        let behind = self.spoken_for(from, &message.topic);
+        match self.inner.lanes.put(from, behind, message) {
             Put::Busy => Verdict::Busy,
             Put::Queued => Verdict::Accepted,
             Put::NewLane => {
@@ -128,7 +130,11 @@ impl Service {
     /// Processes what waits in a device's lane, one after the other.
     async fn serve_lane(self, device: DeviceId) {
         while let Some(waiting) = self.inner.lanes.next(&device) {
-            let took = std::panic::AssertUnwindSafe(self.take(&waiting.from, &waiting.message));
+            let took = std::panic::AssertUnwindSafe(self.take(
+                &waiting.from,
+                waiting.behind.as_ref(),
+                &waiting.message,
+            ));
             if took.catch_unwind().await.is_err() {
                 // A bug of ours; the lane must go on, or the device would never be heard again.
                 metrics::counter!(meters::REPORTS_LOST).increment(1);

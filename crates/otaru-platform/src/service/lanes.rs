@@ -16,6 +16,8 @@ use crate::gateway::Admitted;
 /// A message that waits, and who sent it.
 pub(super) struct Waiting {
     pub(super) from: Admitted,
+    /// The device behind it that it may speak for in this message.
+    pub(super) behind: Option<DeviceId>,
     pub(super) message: Message,
 }
 
@@ -59,14 +61,14 @@ impl Lanes {
         }
     }
 
-    pub(super) fn put(&self, from: &Admitted, message: Message) -> Put {
+    pub(super) fn put(&self, from: &Admitted, behind: Option<DeviceId>, message: Message) -> Put {
         let mut state = self.lock();
         if state.closed || !self.has_room(&state, &from.device) {
             return Put::Busy;
         }
         state.waiting += 1;
         metrics::gauge!(meters::REPORTS_QUEUED).set(state.waiting as f64);
-        let waiting = Waiting { from: from.clone(), message };
+        let waiting = Waiting { from: from.clone(), behind, message };
         match state.lanes.get_mut(&from.device) {
             Some(lane) => {
                 lane.push_back(waiting);
@@ -160,23 +162,23 @@ mod tests {
     #[test]
     fn one_device_is_served_in_order_by_one_server() {
         let (lanes, d1) = (Lanes::new(10, 10), device("d1"));
-        assert_eq!(lanes.put(&d1, message("1")), Put::NewLane);
-        assert_eq!(lanes.put(&d1, message("2")), Put::Queued);
+        assert_eq!(lanes.put(&d1, None, message("1")), Put::NewLane);
+        assert_eq!(lanes.put(&d1, None, message("2")), Put::Queued);
         assert_eq!(lanes.next(&d1.device).unwrap().message.topic, "1");
         assert_eq!(lanes.next(&d1.device).unwrap().message.topic, "2");
-        assert_eq!(lanes.put(&d1, message("3")), Put::Queued, "the lane lives until its server leaves");
+        assert_eq!(lanes.put(&d1, None, message("3")), Put::Queued, "the lane lives until its server leaves");
         assert_eq!(lanes.next(&d1.device).unwrap().message.topic, "3");
         assert!(lanes.next(&d1.device).is_none());
-        assert_eq!(lanes.put(&d1, message("4")), Put::NewLane);
+        assert_eq!(lanes.put(&d1, None, message("4")), Put::NewLane);
     }
 
     #[test]
     fn a_talkative_device_holds_up_only_itself() {
         let (lanes, d1, d2) = (Lanes::new(10, 2), device("d1"), device("d2"));
-        lanes.put(&d1, message("1"));
-        lanes.put(&d1, message("2"));
-        assert_eq!(lanes.put(&d1, message("3")), Put::Busy);
-        assert_eq!(lanes.put(&d2, message("1")), Put::NewLane);
+        lanes.put(&d1, None, message("1"));
+        lanes.put(&d1, None, message("2"));
+        assert_eq!(lanes.put(&d1, None, message("3")), Put::Busy);
+        assert_eq!(lanes.put(&d2, None, message("1")), Put::NewLane);
         assert!(lanes.ready(&d2.device).now_or_never().is_some());
         assert!(lanes.ready(&d1.device).now_or_never().is_none());
     }
@@ -184,10 +186,10 @@ mod tests {
     #[tokio::test]
     async fn whoever_waits_for_room_hears_of_it() {
         let (lanes, d1, d2) = (Lanes::new(1, 1), device("d1"), device("d2"));
-        lanes.put(&d1, message("1"));
-        assert_eq!(lanes.put(&d2, message("1")), Put::Busy, "all of it is bounded too");
+        lanes.put(&d1, None, message("1"));
+        assert_eq!(lanes.put(&d2, None, message("1")), Put::Busy, "all of it is bounded too");
         let (_, first) = tokio::join!(lanes.ready(&d2.device), async { lanes.next(&d1.device) });
         assert!(first.is_some());
-        assert_eq!(lanes.put(&d2, message("1")), Put::NewLane);
+        assert_eq!(lanes.put(&d2, None, message("1")), Put::NewLane);
     }
 }

@@ -28,7 +28,7 @@ const QUIET: Duration = Duration::from_secs(60);
 
 impl Service {
     /// Understands a message and does what it asks. A message that cannot be understood changes nothing.
-    pub(super) async fn take(&self, from: &Admitted, message: &Message) {
+    pub(super) async fn take(&self, from: &Admitted, behind: Option<&DeviceId>, message: &Message) {
         let speaker = &from.device;
         let uplink = match from.dialect.read_report(&message.topic, &message.payload) {
             Ok(uplink) => uplink,
@@ -41,7 +41,7 @@ impl Service {
             }
         };
         let device = &uplink.device;
-        if device != speaker && !self.may_speak(from, device, &message.topic) {
+        if device != speaker && behind != Some(device) {
             metrics::counter!(meters::REPORTS_MALFORMED).increment(1);
             if self.may_complain(speaker) {
                 warn!(device = %speaker, topic = message.topic, "{speaker} spoke for {device}, which it may not");
@@ -73,11 +73,13 @@ impl Service {
         error!(%device, topic = message.topic, "a report of {device} was given up");
     }
 
-    /// May a gateway speak for a device on this topic? The device has logged in through it, and may have left since the
-    /// message came.
-    fn may_speak(&self, from: &Admitted, device: &DeviceId, topic: &str) -> bool {
-        from.dialect.on_behalf(topic).as_ref() == Some(device)
-            && self.inner.parts.outbox.speaks_for(&from.device, device)
+    /// The device behind a gateway that the gateway speaks for on this topic, if that device is logged in through it.
+    pub(super) fn spoken_for(&self, from: &Admitted, topic: &str) -> Option<DeviceId> {
+        if from.dialect.may_publish(&from.device, topic) {
+            return None;
+        }
+        let device = from.dialect.on_behalf(topic)?;
+        self.inner.parts.outbox.speaks_for(&from.device, &device).then_some(device)
     }
 
     /// Was no fault of this device logged for [`QUIET`]? A device that repeats one must not fill the log; each is

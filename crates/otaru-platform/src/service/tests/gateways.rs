@@ -113,6 +113,20 @@ async fn a_gateway_never_speaks_for_a_device_that_has_not_logged_in_through_it()
 }
 
 #[tokio::test]
+async fn what_a_gateway_said_before_it_left_counts() {
+    let (world, gateway) = world(&["sub"]).await;
+    world.adds(&gateway, "sub").await;
+    world.logs_in(&gateway, "sub").await;
+    let message = aliyun::Device.write_report(&id("sub"), 1, &version("2.0.0")).unwrap();
+    assert_eq!(world.service.published(&gateway, message), Verdict::Accepted);
+    // As a session's end does, before the report had its turn.
+    assert!(world.wire.log_out_behind(&gateway.device, &id("sub")));
+    world.disconnect(&gateway.device);
+    world.service.drained().await;
+    assert_eq!(world.runs("sub").await, ["2.0.0"]);
+}
+
+#[tokio::test]
 async fn each_refusal_of_a_gateway_has_the_vendors_code_and_changes_nothing() {
     let (world, gateway) = world(&["sub", "other"]).await;
     let before = world.store.dump().await;

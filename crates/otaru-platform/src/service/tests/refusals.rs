@@ -79,7 +79,7 @@ async fn a_report_for_another_device_changes_nothing() {
     assert!(!aliyun::Platform.may_publish(&pump, &message.topic), "the gateway asks this first");
     let before = world.store.dump().await;
     // And even past the gateway it changes nothing.
-    world.service.take(&session, &message).await;
+    world.service.take(&session, None, &message).await;
     assert_eq!(world.store.dump().await, before);
     assert_eq!(world.task(campaign, &other).await.state, TaskState::Queued);
 }

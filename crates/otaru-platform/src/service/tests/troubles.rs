@@ -117,7 +117,7 @@ async fn reports_that_race_never_move_a_task_backwards() {
                 let step = Step::Percent(percent);
                 let report = Report::Progress { module: Module::default(), step, description: String::new() };
                 let message = aliyun::Device.write_report(&session.device, 1, &report).unwrap();
-                world.service.take(&session, &message).await;
+                world.service.take(&session, None, &message).await;
                 world.task(campaign, &session.device).await.progress
             })
         })
