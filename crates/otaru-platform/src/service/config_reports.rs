@@ -143,19 +143,19 @@ impl Service {
             self.inner.parts.outbox.deliver(device, message);
             return Ok(());
         };
-        self.is_given_config(device);
-        if self.inner.parts.outbox.deliver(device, message) != Delivery::Queued {
-            self.inner.configs.over(device);
-            return Ok(());
-        }
         let seen = self.store().device_config(device).await?;
-        // Asking again for what it was told of is no news, and must cost no write.
+        // Before it is answered: it may follow its link at once. Asking again for what it was told of is no news, and must
+        // cost no write.
         if seen
             .as_ref()
             .is_none_or(|seen| seen.config != config.id || seen.on_told(config.id, self.now()).is_some())
         {
             let asked = DeviceConfig::asked(device.clone(), config.id, self.now());
             self.store().write_device_config(seen.as_ref(), asked).await?;
+        }
+        self.is_given_config(device);
+        if self.inner.parts.outbox.deliver(device, message) != Delivery::Queued {
+            self.inner.configs.over(device);
         }
         Ok(())
     }
