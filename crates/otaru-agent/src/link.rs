@@ -217,7 +217,11 @@ impl Link {
     pub(crate) fn end(&mut self) {
         self.client.disconnect();
         // A good-bye that cannot be sent is not missed.
-        let _ = self.transmit();
+        if self.transmit().is_ok()
+            && let State::Open(open) = &mut self.state
+        {
+            let _ = reader::hear_out(&mut open.stream);
+        }
         self.close();
         self.state = State::Ended;
     }

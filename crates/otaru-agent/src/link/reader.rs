@@ -2,13 +2,13 @@
 
 use std::{
     io::{self, Read},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     sync::{
         Arc,
         mpsc::{Sender, channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::config::Endpoint;
@@ -17,6 +17,8 @@ use crate::config::Endpoint;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the platform may leave bytes unread before the connection counts as dead.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the platform may take to end its side of a connection that was ended orderly.
+const GOOD_BYE: Duration = Duration::from_secs(2);
 const BUFFERS: usize = 2;
 const BUFFER: usize = 4096;
 /// Name look-ups run on it, with whatever modules the system loads for them; only touched pages take memory.
@@ -93,4 +95,54 @@ fn read(generation: u32, stream: TcpStream, tell: &dyn Fn(LinkEvent) -> bool) ->
         }
     }
     "nobody listens".to_owned()
+}
+
+/// Ends the sending side and reads what comes until the platform has ended its own. A socket that is closed with bytes
+/// unread is reset, and a reset takes the last reports from the platform with it.
+pub(super) fn hear_out(stream: &mut TcpStream) -> io::Result<()> {
+    let began = Instant::now();
+    stream.shutdown(Shutdown::Write)?;
+    while let Some(left) = GOOD_BYE.checked_sub(began.elapsed()).filter(|left| !left.is_zero()) {
+        stream.set_read_timeout(Some(left))?;
+        if stream.read(&mut [0; 512])? == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    #[test]
+    fn the_last_words_reach_a_platform_whose_own_were_not_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut device = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut platform, _) = listener.accept().unwrap();
+        platform.write_all(&[7; 1000]).unwrap();
+        device.peek(&mut [0]).unwrap();
+        device.write_all(b"report").unwrap();
+        let platform = thread::spawn(move || {
+            let mut heard = Vec::new();
+            platform.read_to_end(&mut heard).map(|_| heard)
+        });
+        hear_out(&mut device).unwrap();
+        drop(device);
+        assert_eq!(platform.join().unwrap().unwrap(), b"report");
+    }
+
+    #[test]
+    fn a_platform_that_never_ends_its_side_is_not_waited_for_for_ever() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut device = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let _platform = listener.accept().unwrap();
+        let error = hear_out(&mut device).unwrap_err();
+        assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
+    }
 }
