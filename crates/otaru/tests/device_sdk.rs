@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The capabilities in the order in which the page has a section for each.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "Report version",
     "Receive tasks",
     "Task description",
@@ -21,6 +21,7 @@ const SECTIONS: [&str; 15] = [
     "Remote configuration",
     "Dynamic registration",
     "Regions and endpoints",
+    "Sub-devices and gateways",
     "Install",
     "If you come from Alibaba's C SDK",
 ];

@@ -52,7 +52,8 @@ fn repository() -> PathBuf {
 struct Lab {
     folder: tempfile::TempDir,
     platform: Platform,
-    secret: String,
+    /// The devices' secrets, by the variable that an example finds each in.
+    secrets: BTreeMap<String, String>,
 }
 
 impl Lab {
@@ -60,18 +61,27 @@ impl Lab {
         let folder = tempfile::tempdir().unwrap();
         let platform = Platform::start(&folder.path().join("platform"));
         platform.answer(&["product", "create", "pump"]);
-        let device = platform.answer(&["device", "create", "pump", "pump-001"]);
-        let secret = device["device_secret"].as_str().unwrap().to_owned();
-        Lab { folder, platform, secret }
+        let mut lab = Lab { folder, platform, secrets: BTreeMap::new() };
+        lab.device("pump", "pump-001", "DEVICE_SECRET");
+        lab
     }
 
-    /// A campaign with these files; `more` are options of its package. Gives the campaign's id.
+    fn device(&mut self, product: &str, name: &str, variable: &str) {
+        let device = self.platform.answer(&["device", "create", product, name]);
+        self.secrets.insert(variable.to_owned(), device["device_secret"].as_str().unwrap().to_owned());
+    }
+
+    /// A campaign for the pump with these files; `more` are options of its package. Gives the campaign's id.
     fn campaign(&self, version: &str, files: &[Vec<u8>], more: &[&str]) -> String {
+        self.campaign_of("pump", version, files, more)
+    }
+
+    fn campaign_of(&self, product: &str, version: &str, files: &[Vec<u8>], more: &[&str]) -> String {
         let paths: Vec<String> = (0..files.len())
             .map(|index| self.folder.path().join(format!("{version}-{index}")).display().to_string())
             .collect();
         paths.iter().zip(files).for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
-        let mut create = vec!["package", "create", "--product", "pump", "--version", version];
+        let mut create = vec!["package", "create", "--product", product, "--version", version];
         create.extend(more);
         create.extend(paths.iter().map(String::as_str));
         let package = self.platform.answer(&create)["id"].to_string();
@@ -87,7 +97,7 @@ impl Lab {
         let program = EXAMPLES.get(example).unwrap_or_else(|| panic!("there is no example {example}"));
         let mut child = Command::new(program)
             .args(arguments)
-            .env("DEVICE_SECRET", &self.secret)
+            .envs(&self.secrets)
             .current_dir(self.folder.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -229,6 +239,24 @@ fn module() {
 }
 
 #[test]
+fn gateway() {
+    let mut lab = Lab::start();
+    lab.platform.answer(&["product", "create", "sensor"]);
+    lab.device("sensor", "sensor-1", "SENSOR_1_SECRET");
+    lab.device("sensor", "sensor-2", "SENSOR_2_SECRET");
+    let files = [image(12, 200_000)];
+    let campaign = lab.campaign_of("sensor", "2.0.0", &files, &[]);
+    let printed = lab.run("gateway").succeeds();
+    lab.assert_succeeded(&campaign);
+    for sensor in ["sensor-1", "sensor-2"] {
+        lab.assert_runs(&format!("device/devices/sensor/{sensor}"), "default", &files);
+        assert!(printed.contains(&format!("sensor/{sensor}: Updated")), "{printed}");
+    }
+    let gateway = &lab.platform.answers(&["device", "list", "pump"])[0];
+    assert_eq!(gateway["versions"], serde_json::json!({ "default": "1.0.0" }), "the gateway itself stays");
+}
+
+#[test]
 fn mqtt_download() {
     let lab = Lab::start();
     let files = [image(9, 150_001)];
@@ -278,7 +306,7 @@ fn device() {
     let config = format!(
         "[device]\nproduct_key = \"pump\"\ndevice_name = \"pump-001\"\ndevice_secret = {:?}\nversion = \"1.0.0\"\n\
          [broker]\naddress = {:?}\n[storage]\ndir = \"device\"\n[reboot]\nmode = \"exit\"\n",
-        lab.secret, lab.platform.mqtt
+        lab.secrets["DEVICE_SECRET"], lab.platform.mqtt
     );
     fs::write(lab.folder.path().join("agent.toml"), config).unwrap();
     let (status, printed) = lab.run_with("device", &["agent.toml"]).end();
