@@ -95,7 +95,8 @@ impl Lab {
             while let Some(event) = session.poll_event() {
                 match event {
                     ClientEvent::Connected => {
-                        session.publish(now(), aliyun::Device.write_report(&id, 1, &report).unwrap())?;
+                        let message = aliyun::Device.write_report(&id, 1, &report);
+                        session.publish(now(), message.context("the dialect has no word for it")?)?;
                     }
                     ClientEvent::Message(message) => {
                         if let Downlink::Notice(notice) =
