@@ -336,3 +336,37 @@ fn a_package_over_mqtt_for_a_device_behind_the_gateway_is_refused_at_once_with_t
     });
     assert!(platform.world().blocks.is_empty());
 }
+
+#[test]
+fn a_device_that_logs_in_while_it_is_still_being_settled_is_heard_once_it_is() {
+    let platform = Platform::start(None);
+    platform.expect("sub-1", Some(target("default", "3.0.0", &[image(49, 20_000)])));
+    let dir = tempfile::tempdir().unwrap();
+    // Brings the old version back at once, and every later time only when it is let.
+    let revert = format!(
+        "cd {}; if [ -e once ]; then while [ ! -e go ]; do sleep 0.01; done; fi; touch once",
+        dir.path().display()
+    );
+    let programs = format!(
+        "install = {{ kind = \"command\", command = [\"true\"], revert = [\"sh\", \"-c\", \"{revert}\"] }}\n\
+         health = {{ command = [\"false\"] }}"
+    );
+    let policy = "[policy]\ntrial_timeout_s = 0.3\nhealth_interval_s = 0.1\n";
+    let device = Device::new(&platform, &format!("{policy}{}", table("sub-1", &programs)));
+    let mut process = device.process();
+    let mut reboots = 0;
+    process.until_told(|told| {
+        reboots += usize::from(is_of(told, "sub-1") && matches!(told.event, AgentEvent::Rebooting));
+        reboots == 2 // into the new version, and back
+    });
+    process.cut_power();
+
+    let mut process = device.process();
+    process.until_told(|told| is_of(told, "sub-1") && matches!(told.event, AgentEvent::Online));
+    std::fs::write(dir.path().join("go"), b"").unwrap();
+    process.until_told(|told| matches!(told.event, AgentEvent::FellBack { .. }));
+    platform.wait("the failure is told in the same session", |world| {
+        let reports = &world.behind[&sub("sub-1")].reports;
+        reports.iter().any(|report| failure(report) == Some(Failure::Upgrade))
+    });
+}

@@ -32,6 +32,8 @@ pub(super) struct Device {
     pub(super) records: RecordStore,
     /// The platform hears it.
     pub(super) online: bool,
+    /// Its updater has been told what it runs; before that it takes nothing in.
+    pub(super) booted: bool,
     /// The buffer of a body that was stored, for the fetcher.
     pub(super) spare: Option<Vec<u8>>,
     pub(super) downloaded_bytes: u64,
@@ -175,7 +177,11 @@ impl Device {
                 self.unsettled.insert(module, error);
             }
         }
+        let first = !std::mem::replace(&mut self.booted, true);
         self.give(Input::Booted(boot), shared, observer);
+        if first && self.online {
+            self.give(Input::Connected, shared, observer);
+        }
     }
 
     /// The platform hears this device, or does not any more.
@@ -183,9 +189,11 @@ impl Device {
         let was = std::mem::replace(&mut self.online, online);
         if online {
             self.tell(&AgentEvent::Online, observer);
-            self.give(Input::Connected, shared, observer);
+            if self.booted {
+                self.give(Input::Connected, shared, observer);
+            }
             self.reached(shared, observer);
-        } else if was {
+        } else if was && self.booted {
             self.give(Input::Disconnected, shared, observer);
         }
     }

@@ -116,6 +116,7 @@ impl Device {
             installers,
             records,
             online: false,
+            booted: false,
             spare: None,
             downloaded_bytes: 0,
             traffic_told: Traffic::default(),
