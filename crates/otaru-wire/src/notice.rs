@@ -87,6 +87,18 @@ pub enum NoticeError {
         /// Which file, from 0.
         index: usize,
     },
+    /// A file whose size the platform does not tell.
+    #[error("file {index} has no size, and nothing is fetched that a slot cannot be checked against")]
+    NoSize {
+        /// Which file, from 0.
+        index: usize,
+    },
+    /// The device's dialect cannot say something that the notice has.
+    #[error("devices of this dialect cannot be told of {what}")]
+    NoWord {
+        /// `several files`, `a module`, `a difference`, `extra data`, `a signature`, …
+        what: &'static str,
+    },
     /// A link longer than [`MAX_URL_BYTES`].
     #[error("the link of file {index} has {len} bytes; at most {MAX_URL_BYTES} are allowed")]
     UrlTooLong {

@@ -12,12 +12,19 @@ fn me() -> DeviceId {
     DeviceId { product: "a1DemoPk001".parse().unwrap(), device: "dev-one".parse().unwrap() }
 }
 
+/// Every topic of every dialect.
+fn topics() -> impl Iterator<Item = String> {
+    const JD: [&str; 6] = ["version", "progress", "get", "get_reply", "upgrade", "upgrade_reply"];
+    let jd = JD.map(|leaf| format!("/sys/a1DemoPk001/dev-one/ota/firmware/{leaf}"));
+    Topic::ALL.map(|topic| topic.of(&me())).into_iter().chain(jd)
+}
+
 /// Reads `payload` on every topic with every half; gives how many took it.
 fn read_everywhere(payload: &[u8]) -> usize {
     let mut taken = 0;
     for device in DEVICE_HALVES {
         let platform = platform_half(device.dialect()).unwrap();
-        for topic in Topic::ALL.map(|topic| topic.of(&me())) {
+        for topic in topics() {
             if let Ok(uplink) = platform.read_report(&topic, payload) {
                 taken += 1;
                 assert_eq!(uplink.device, me(), "a report speaks of its topic's device");
@@ -59,7 +66,13 @@ fn read_everywhere(payload: &[u8]) -> usize {
 
 /// JSON of the dialect's own keys with values of every kind in any place.
 fn any_json() -> impl Strategy<Value = String> {
-    const KEYS: [&str; 24] = [
+    const KEYS: [&str; 30] = [
+        "msgId",
+        "msgId ",
+        "firmwareVersion",
+        "policy",
+        "status",
+        "progress",
         "id",
         "params",
         "version",
@@ -120,7 +133,11 @@ fn any_json() -> impl Strategy<Value = String> {
     })
 }
 
-const SAMPLES: [&str; 8] = [
+const SAMPLES: [&str; 12] = [
+    r#"{"msgId":"5","version":"1.0","data":{"firmwareVersion":"2.2.1"},"ts":1735689600000}"#,
+    r#"{"msgId":"6","version":"1.0","data":{"status":0,"progress":45,"firmwareVersion":"2.3.0"}}"#,
+    r#"{"msgId":"84213","version":"1.0","code":200}"#,
+    r#"{"msgId ":"84213","version":"1.0","data ":{"policy":" silent","size":262144,"firmwareVersion":"2.3.0","url":"http://ota.example.test/fw/2.3.0.bin","sign":"ec87a838931d4d5d2e94a04644788a55","signMethod":"Md5"}}"#,
     r#"{"id":1, "params":{"version":"1.0.0","module":"mcu"}}"#,
     r#"{"id":5, "params":{"step":"-3","desc":"","module":"mcu"}}"#,
     r#"{"id":"123","version":"1.0","params":{"module":"mcu"},"method":"thing.ota.firmware.get"}"#,
@@ -157,6 +174,7 @@ proptest! {
         for platform in PLATFORM_HALVES {
             for login in [
                 Login { client_id: client_id.clone(), user_name: user_name.clone(), password: password.clone() },
+                Login { client_id: "a1DemoPk001.dev-one".into(), user_name: "dev-one&a1DemoPk001".into(), password: password.clone() },
                 Login { client_id: format!("a|{client_id}|"), user_name: "dev-one&a1DemoPk001".into(), password: password.clone() },
             ] {
                 let _ = platform.read_login(&login);

@@ -4,6 +4,7 @@
 
 pub mod aliyun;
 mod error;
+pub mod jd;
 mod json;
 mod sign;
 
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// The platform halves of every dialect, in the order in which a login is tried.
-pub const PLATFORM_HALVES: &[&dyn PlatformHalf] = &[&aliyun::Platform];
+pub const PLATFORM_HALVES: &[&dyn PlatformHalf] = &[&aliyun::Platform, &jd::Platform(&jd::PROPOSAL)];
 
 /// The platform's half of the dialect of that name.
 pub fn platform_half(name: &str) -> Option<&'static dyn PlatformHalf> {
@@ -25,7 +26,8 @@ pub fn platform_half(name: &str) -> Option<&'static dyn PlatformHalf> {
 }
 
 /// The device halves of every dialect. One dialect may have several: its vendor's SDKs of several generations.
-pub const DEVICE_HALVES: &[&dyn DeviceHalf] = &[&aliyun::Device, &aliyun::DeviceV3];
+pub const DEVICE_HALVES: &[&dyn DeviceHalf] =
+    &[&aliyun::Device, &aliyun::DeviceV3, &jd::Device(&jd::PROPOSAL)];
 
 /// The device's half of that name. A device that speaks only one names its type instead and links nothing else.
 pub fn device_half(name: &str) -> Option<&'static dyn DeviceHalf> {
