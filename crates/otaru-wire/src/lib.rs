@@ -2,7 +2,7 @@
 //!
 //! Neutral words first ([`Notice`], [`Report`], [`File`], [`Digest`], [`ByteRange`], the ids); then each vendor's
 //! spelling of them ([`dialect`]), both directions of a message in one file; then MQTT sessions of both roles
-//! ([`mqtt`]) that own no socket and read no clock.
+//! ([`mqtt`]) that own no socket and read no clock. Of HTTP there are words only ([`http`], [`http_range`]).
 //!
 //! This crate opens nothing, stores nothing and decides nothing. It is `no_std` with `alloc`.
 //!
@@ -37,6 +37,7 @@ mod config;
 pub mod dialect;
 mod digest;
 mod gateway;
+pub mod http;
 pub mod http_range;
 mod ids;
 pub mod mqtt;
