@@ -46,15 +46,20 @@ impl RangeRequest {
         if !unit.trim().eq_ignore_ascii_case("bytes") {
             return None;
         }
-        let (first, last) = range.trim().split_once('-')?;
-        match (first, last) {
-            ("", count) => Some(RangeRequest::Suffix(number(count)?)),
-            (first, "") => Some(RangeRequest::From { first: number(first)?, last: None }),
-            (first, last) => {
-                let (first, last) = (number(first)?, number(last)?);
-                (first <= last).then_some(RangeRequest::From { first, last: Some(last) })
-            }
-        }
+        Self::bounds(range.trim()).filter(|request| match request {
+            RangeRequest::From { first, last } => last.is_none_or(|last| *first <= last),
+            RangeRequest::Suffix(_) => true,
+        })
+    }
+
+    /// Reads what stands behind the unit, whatever the order of its bounds.
+    pub(crate) fn bounds(range: &str) -> Option<Self> {
+        let (first, last) = range.split_once('-')?;
+        Some(match (first, last) {
+            ("", count) => RangeRequest::Suffix(number(count)?),
+            (first, "") => RangeRequest::From { first: number(first)?, last: None },
+            (first, last) => RangeRequest::From { first: number(first)?, last: Some(number(last)?) },
+        })
     }
 
     /// The bytes that it means in a file of `size` bytes; none if no byte of the file is among them.

@@ -6,6 +6,7 @@ pub mod aliyun;
 mod error;
 pub mod jd;
 mod json;
+pub mod onenet;
 mod sign;
 
 pub use error::{LoginError, ReadError};

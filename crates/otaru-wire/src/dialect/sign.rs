@@ -1,6 +1,6 @@
-//! The HMAC by which everything is signed: three methods, hex (aliyun-link-sdk-v4 §1.3).
+//! The HMAC by which everything is signed: three methods (aliyun-link-sdk-v4 §1.3, onenet §3.1).
 
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 /// A hash to sign with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
+pub enum Method {
     /// 16 bytes.
     Md5,
     /// 20 bytes.
@@ -27,12 +27,25 @@ impl Method {
     }
 }
 
-/// HMAC-SHA256 as the vendor's SDKs send it: 64 upper-case hex digits.
+/// HMAC-SHA256 as Aliyun's SDKs send it: 64 upper-case hex digits.
 pub(super) fn hmac_sha256(secret: &str, signed: &str) -> String {
-    let Ok(mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
-        return String::new(); // cannot happen: HMAC takes keys of every length
+    hmac(Method::Sha256, secret.as_bytes(), signed).iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// The HMAC of `signed`: 16, 20 or 32 bytes.
+pub(super) fn hmac(method: Method, key: &[u8], signed: &str) -> Vec<u8> {
+    match method {
+        Method::Md5 => mac::<Hmac<Md5>>(key, signed),
+        Method::Sha1 => mac::<Hmac<Sha1>>(key, signed),
+        Method::Sha256 => mac::<Hmac<Sha256>>(key, signed),
+    }
+}
+
+fn mac<M: Mac + KeyInit>(key: &[u8], signed: &str) -> Vec<u8> {
+    let Ok(mac) = M::new_from_slice(key) else {
+        return Vec::new(); // cannot happen: HMAC takes keys of every length
     };
-    mac.chain_update(signed).finalize().into_bytes().iter().map(|byte| format!("{byte:02X}")).collect()
+    mac.chain_update(signed).finalize().into_bytes().to_vec()
 }
 
 /// A signature that somebody sent, not yet checked.
@@ -59,6 +72,13 @@ impl Proof {
         Some(Self { bytes, len })
     }
 
+    /// Takes bytes as they are; none if they are too many.
+    pub(super) fn from_bytes(signature: &[u8]) -> Option<Self> {
+        let (mut bytes, len) = ([0; Self::MAX_LEN], signature.len());
+        bytes.get_mut(..len)?.copy_from_slice(signature);
+        Some(Self { bytes, len })
+    }
+
     /// The method of a signature that names none: its length tells it.
     pub(super) fn likely_method(&self) -> Option<Method> {
         match self.len {
@@ -70,7 +90,8 @@ impl Proof {
     }
 
     /// True if it signs `signed` with `secret`. Takes the same time wherever a byte differs.
-    pub(super) fn holds(&self, method: Method, secret: &str, signed: &str) -> bool {
+    pub(super) fn holds(&self, method: Method, secret: impl AsRef<[u8]>, signed: &str) -> bool {
+        let secret = secret.as_ref();
         match method {
             Method::Md5 => self.verifies::<Hmac<Md5>>(secret, signed),
             Method::Sha1 => self.verifies::<Hmac<Sha1>>(secret, signed),
@@ -78,10 +99,9 @@ impl Proof {
         }
     }
 
-    fn verifies<M: Mac + KeyInit>(&self, secret: &str, signed: &str) -> bool {
+    fn verifies<M: Mac + KeyInit>(&self, secret: &[u8], signed: &str) -> bool {
         let Some(signature) = self.bytes.get(..self.len) else { return false };
-        M::new_from_slice(secret.as_bytes())
-            .is_ok_and(|mac| mac.chain_update(signed).verify_slice(signature).is_ok())
+        M::new_from_slice(secret).is_ok_and(|mac| mac.chain_update(signed).verify_slice(signature).is_ok())
     }
 }
 
