@@ -73,17 +73,22 @@ pub(crate) fn device(args: Operator<DeviceCommand>) -> anyhow::Result<u8> {
             show(args.platform.json, &made, text)?;
         }
         DeviceCommand::List { product } => {
-            let row = |device: &otaru_platform::http::shapes::Device| {
+            let devices = calls::devices(&client, &product)?;
+            // Most fleets have no gateways; an empty column would only make them wonder.
+            let gateways = devices.iter().any(|device| device.gateway.is_some());
+            let head = if gateways { &["device", "", "runs", "behind"][..] } else { &["device", "", "runs"] };
+            list(args.platform.json, &devices, head, |device| {
                 let versions: Vec<String> =
                     device.versions.iter().map(|(module, version)| format!("{module} {version}")).collect();
                 let online = if device.online { "online" } else { "offline" };
                 let behind = device.gateway.as_ref().map_or(String::new(), |gateway| {
                     format!("{}/{}", gateway.product_key, gateway.device_name)
                 });
-                vec![device.device_name.to_string(), online.to_owned(), versions.join(", "), behind]
-            };
-            let head = ["device", "", "runs", "behind"];
-            list(args.platform.json, &calls::devices(&client, &product)?, &head, row)?;
+                let mut cells =
+                    vec![device.device_name.to_string(), online.to_owned(), versions.join(", "), behind];
+                cells.truncate(head.len());
+                cells
+            })?;
         }
     }
     Ok(exit::SUCCESS)
