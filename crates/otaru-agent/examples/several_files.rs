@@ -27,12 +27,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let handle = agent.handle();
     let mut outcome = Err("it ended before it was updated".to_owned());
     agent.run(&mut |event| match event {
-        AgentEvent::Offered { version, files, total_bytes, .. } => {
-            println!("{version} has {files} files, {total_bytes} bytes together");
+        AgentEvent::Offered { version, contents, total_bytes, .. } => {
+            println!("{version} has {} files, {total_bytes} bytes together", contents.len());
         }
         AgentEvent::Fetching { file, offset, .. } => println!("file {file} from byte {offset}"),
         AgentEvent::Fetched { file, end, size, .. } => println!("file {file}: {end} of {size} bytes"),
-        AgentEvent::Progress { done, total, .. } => println!("all: {} %", done * 100 / total),
+        AgentEvent::Progress { file, file_done, file_total, done, total, .. } => {
+            println!("file {file}: {} %, all: {} %", file_done * 100 / file_total, done * 100 / total);
+        }
         AgentEvent::Updated { version, .. } => {
             outcome = Ok(version.clone());
             handle.stop();

@@ -1,6 +1,6 @@
 //! What an agent tells its user: one serializable value for each thing that happens.
 
-use otaru_wire::{DeviceId, Failure, Module, NoConfig, Version};
+use otaru_wire::{DeviceId, Digest, Failure, Module, NoConfig, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::boot::Slot;
@@ -56,6 +56,12 @@ pub enum AgentEvent {
         files: usize,
         /// All their bytes.
         total_bytes: u64,
+        /// Each of them, in the order in which they are fetched.
+        contents: Vec<OfferedFile>,
+        /// True for a difference against the running version.
+        delta: bool,
+        /// Extra data for the device: the text of a JSON object.
+        extra: Option<String>,
     },
     /// Fetching began, or went on.
     Fetching {
@@ -81,6 +87,12 @@ pub enum AgentEvent {
     },
     /// So much of the package is stored.
     Progress {
+        /// Which file is fetched, from 0.
+        file: usize,
+        /// Stored bytes of that file.
+        file_done: u64,
+        /// All bytes of that file.
+        file_total: u64,
         /// Stored bytes of all files.
         done: u64,
         /// All bytes of all files.
@@ -220,6 +232,17 @@ pub struct GatewayEvent {
     pub sub_device: Option<DeviceId>,
 }
 
+/// One file of an offer. Where it comes from is not told: its link is good for whoever has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferedFile {
+    /// Its name, where the platform gives it one.
+    pub name: Option<String>,
+    /// Its length in bytes.
+    pub size: u64,
+    /// What its bytes hash to; as JSON in hex, whose length tells the method.
+    pub digest: Digest,
+}
+
 /// What one module runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleState {
@@ -241,12 +264,21 @@ impl AgentEvent {
                 module: task.module,
                 files: task.files.len(),
                 total_bytes: task.total_bytes,
+                contents: task
+                    .files
+                    .into_iter()
+                    .map(|file| OfferedFile { name: file.name, size: file.size, digest: file.digest })
+                    .collect(),
+                delta: task.delta,
+                extra: task.extra,
             },
             Event::Fetching { file, offset, resumed } => {
                 Self::Fetching { module: module.clone(), file, offset, resumed }
             }
             Event::Fetched { file, end, size } => Self::Fetched { module: module.clone(), file, end, size },
-            Event::Progress { done, total } => Self::Progress { done, total, downloaded_bytes },
+            Event::Progress { file, file_done, file_total, done, total } => {
+                Self::Progress { file, file_done, file_total, done, total, downloaded_bytes }
+            }
             Event::Retrying { reason, after_ms } => Self::Retrying { reason: reason.to_string(), after_ms },
             Event::LinkRefused { status } => Self::LinkRefused { status },
             Event::BlockRefused { code, reason } => Self::BlockRefused { code, reason },

@@ -54,7 +54,7 @@ pub use config::{
     RebootMode, RegistrationMode, RemoteConfig, Seconds, Secret, StorageConfig, SubDevice, SubRebootConfig,
 };
 pub use control::{Control, tell};
-pub use events::{AgentEvent, GatewayEvent, ModuleState};
+pub use events::{AgentEvent, GatewayEvent, ModuleState, OfferedFile};
 pub use fetch::{DownloadFailed, fetch};
 pub use handle::Handle;
 pub use install::{Install, Manifest, ManifestFile, Running, Standing};

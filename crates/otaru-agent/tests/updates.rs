@@ -68,6 +68,32 @@ fn a_package_of_several_files_goes_through_the_reboot_to_a_confirmed_version() {
 }
 
 #[test]
+fn an_offer_tells_each_file_and_progress_counts_the_file_and_all() {
+    let platform = Platform::start(None);
+    let device = Device::new(&platform, "[policy]\nreport_percent = 1\nreport_interval_s = 0");
+    let target = target("default", "2.0.0", &[image(1, 300_001), image(2, 200_000)]);
+    let events = update(&platform, &device, &target);
+    let told = events.iter().find_map(|event| match event {
+        AgentEvent::Offered { contents, .. } => {
+            Some(contents.iter().map(|file| (file.size, file.digest)).collect::<Vec<_>>())
+        }
+        _ => None,
+    });
+    let files = target.files.iter().map(|file| (file.len() as u64, common::sha256(file)));
+    assert_eq!(told.unwrap(), files.collect::<Vec<_>>());
+    let mut seen = [0, 0];
+    for event in &events {
+        if let AgentEvent::Progress { file, file_done, file_total, done, total, .. } = event {
+            let before = if *file == 0 { 0 } else { 300_001 };
+            assert_eq!((*done, *total), (before + file_done, 500_001), "{event:?}");
+            assert!(*file_total == target.files[*file].len() as u64 && *file_done > seen[*file], "{event:?}");
+            seen[*file] = *file_done;
+        }
+    }
+    assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
+}
+
+#[test]
 fn modules_are_updated_each_in_its_own_slots_one_after_the_other() {
     let platform = Platform::start(None);
     let device = Device::new(&platform, "");

@@ -66,8 +66,14 @@ pub enum Event {
         /// True if the bytes before `offset` come from before a power cut.
         resumed: bool,
     },
-    /// Bytes of the whole package stored so far, no more often than the policy says.
+    /// Bytes stored so far, of the file that is fetched and of the whole package; no more often than the policy says.
     Progress {
+        /// Which file, from 0.
+        file: usize,
+        /// Stored bytes of that file.
+        file_done: u64,
+        /// All bytes of that file.
+        file_total: u64,
         /// Stored bytes of all files.
         done: u64,
         /// All bytes of all files.

@@ -108,7 +108,7 @@ fn words(event: &AgentEvent) -> Option<String> {
         AgentEvent::Offline { reason, retry_after_ms } => {
             format!("offline: {reason}; next attempt in {:.1} s", *retry_after_ms as f64 / 1000.0)
         }
-        AgentEvent::Offered { version, module, files, total_bytes } => {
+        AgentEvent::Offered { version, module, files, total_bytes, .. } => {
             format!("offered {module} {version}: {files} file(s), {}", output::bytes(*total_bytes))
         }
         AgentEvent::Fetching { file, offset: 0, .. } => format!("fetching file {file}"),

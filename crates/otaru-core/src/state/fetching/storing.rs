@@ -86,7 +86,13 @@ impl Fetching {
     fn tell_progress(&mut self, cx: &mut Context) {
         let percent = self.percent().min(99);
         if self.pace.due(cx.now, percent, &cx.options.policy) {
-            cx.event(Event::Progress { done: self.done(), total: self.task.notice.total_size() });
+            cx.event(Event::Progress {
+                file: self.file,
+                file_done: self.stored,
+                file_total: self.wanted.size,
+                done: self.done(),
+                total: self.task.notice.total_size(),
+            });
             cx.report_percent(&self.task.notice.module, percent);
         }
     }
