@@ -131,7 +131,7 @@ async fn log_in(service: &Service, logins: &[Login]) -> Outcome<Vec<Admitted>> {
 async fn report(service: &Service, sessions: &[Admitted], what: &str, say: impl Fn(usize) -> Report) {
     let begun = Instant::now();
     for (number, session) in sessions.iter().enumerate() {
-        let message = aliyun::Device.write_report(&session.device, 1, &say(number)).unwrap();
+        let Some(message) = aliyun::Device.write_report(&session.device, 1, &say(number)) else { continue };
         while service.published(session, message.clone()) == Verdict::Busy {
             service.ready(&session.device).await;
         }

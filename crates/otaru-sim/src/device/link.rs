@@ -156,9 +156,10 @@ impl Device {
             return;
         };
         if self.boot > 1 && !self.stored_since_boot {
-            let request = BlockRequest { offset: 0, ..request };
-            *message =
-                self.options.dialect.write_report(&self.options.id, 0, &Report::Block(request)).unwrap();
+            let again = Report::Block(BlockRequest { offset: 0, ..request });
+            if let Some(asked) = self.options.dialect.write_report(&self.options.id, 0, &again) {
+                *message = asked;
+            }
         }
     }
 
