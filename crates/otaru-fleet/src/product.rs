@@ -14,9 +14,11 @@ named! {
     pub enum Dialect {
         /// Alibaba Cloud IoT Platform.
         Aliyun = "aliyun",
+        /// JD Cloud IoT Engine.
+        Jd = "jd",
     }
     /// A text that names no dialect.
-    else UnknownDialect("no dialect is named {0:?} (known: aliyun)")
+    else UnknownDialect("no dialect is named {0:?} (known: aliyun, jd)")
 }
 
 /// A text that must not reach a log. Only [`Secret::expose`] gives it out.

@@ -10,9 +10,9 @@ use std::{
 
 use otaru_platform::{Config, Running, start};
 use otaru_wire::{
-    DeviceId, Instant, Module, Notice, Report, Source, Step,
-    dialect::{Credentials, DeviceHalf as _, Downlink, Transport, aliyun},
-    mqtt::{Client, ClientEvent, ClientOptions},
+    DeviceId, DigestMethod, Hasher, Instant, Module, Notice, Report, Source, Step,
+    dialect::{Credentials, DeviceHalf, Downlink, Transport, aliyun, jd},
+    mqtt::{Client, ClientEvent, ClientOptions, Message},
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -50,8 +50,8 @@ impl Operator {
     }
 
     /// A product with one device, and a campaign that brings it `image` as 2.0.0.
-    async fn campaign(&self, image: &[u8]) -> (Credentials, u64) {
-        self.post("/api/v1/products", json!({"product_key": "a1Demo", "dialect": "aliyun"})).await;
+    async fn campaign(&self, half: &dyn DeviceHalf, image: &[u8]) -> (Credentials, u64) {
+        self.post("/api/v1/products", json!({"product_key": "a1Demo", "dialect": half.dialect()})).await;
         let device = self.post("/api/v1/products/a1Demo/devices", json!({"device_name": "pump-1"})).await;
         let file = self.call("PUT", "/api/v1/files?name=app.bin", image).await;
         let package = json!({
@@ -105,6 +105,7 @@ async fn http(to: SocketAddr, method: &str, path: &str, head: &str, body: &[u8])
 
 /// A device on a real socket.
 struct Device {
+    half: &'static dyn DeviceHalf,
     credentials: Credentials,
     client: Client,
     socket: TcpStream,
@@ -112,12 +113,12 @@ struct Device {
 }
 
 impl Device {
-    async fn connect(operator: &Operator, credentials: &Credentials) -> Self {
-        let login = aliyun::Device.write_login(credentials, Transport::Plain);
+    async fn connect(operator: &Operator, half: &'static dyn DeviceHalf, credentials: &Credentials) -> Self {
+        let login = half.write_login(credentials, Transport::Plain);
         let socket = TcpStream::connect(operator.platform.mqtt).await.unwrap();
         let client = Client::new(ClientOptions::new(login));
         let mut device =
-            Self { credentials: credentials.clone(), client, socket, began: std::time::Instant::now() };
+            Self { half, credentials: credentials.clone(), client, socket, began: std::time::Instant::now() };
         device.client.opened(device.now());
         device
     }
@@ -147,14 +148,19 @@ impl Device {
         tokio::time::timeout(PATIENCE, next).await.expect("an event")
     }
 
-    /// The next thing the platform says. The device never subscribes to anything.
-    async fn hears(&mut self) -> Downlink {
+    /// The next message of the platform. The device never subscribes to anything.
+    async fn message(&mut self) -> Message {
         loop {
             if let ClientEvent::Message(message) = self.event().await {
-                let id = &self.credentials.id;
-                return aliyun::Device.read_message(id, &message.topic, &message.payload).unwrap();
+                return message;
             }
         }
+    }
+
+    /// The next thing the platform says.
+    async fn hears(&mut self) -> Downlink {
+        let message = self.message().await;
+        self.half.read_message(&self.credentials.id, &message.topic, &message.payload).unwrap()
     }
 
     async fn notice(&mut self) -> Notice {
@@ -165,7 +171,7 @@ impl Device {
     }
 
     async fn report(&mut self, report: Report) {
-        let message = aliyun::Device.write_report(&self.credentials.id, 1, &report).unwrap();
+        let message = self.half.write_report(&self.credentials.id, 1, &report).unwrap();
         self.client.publish(self.now(), message).unwrap();
         let mut out = Vec::new();
         self.client.poll_transmit(&mut out);
@@ -195,11 +201,11 @@ async fn a_device_that_never_subscribes_is_brought_to_the_new_version() {
     let folder = tempfile::tempdir().unwrap();
     let operator = Operator::start(folder.path()).await;
     let image: Vec<u8> = (0..300_000_u32).map(|n| (n * 7 % 251) as u8).collect();
-    let (credentials, campaign) = operator.campaign(&image).await;
+    let (credentials, campaign) = operator.campaign(&aliyun::Device, &image).await;
     let queued = operator.task_in(campaign, "queued").await;
     assert!(queued["waiting_for"].as_str().unwrap().contains("never connected"), "{queued}");
 
-    let mut device = Device::connect(&operator, &credentials).await;
+    let mut device = Device::connect(&operator, &aliyun::Device, &credentials).await;
     let notice = device.notice().await;
     assert_eq!((notice.version.as_str(), notice.files[0].size), ("2.0.0", 300_000));
     operator.task_in(campaign, "notified").await;
@@ -211,7 +217,7 @@ async fn a_device_that_never_subscribes_is_brought_to_the_new_version() {
 
     // The device restarts into the new image and says so.
     drop(device);
-    let mut device = Device::connect(&operator, &credentials).await;
+    let mut device = Device::connect(&operator, &aliyun::Device, &credentials).await;
     assert!(device.notice().await.same_offer(&notice), "told again on connect");
     device.report_version("2.0.0").await;
     let task = operator.task_in(campaign, "succeeded").await;
@@ -227,8 +233,8 @@ async fn a_device_that_never_subscribes_is_brought_to_the_new_version() {
 async fn a_campaign_that_starts_tells_a_connected_device_at_once_and_a_cancel_closes_its_link() {
     let folder = tempfile::tempdir().unwrap();
     let operator = Operator::start(folder.path()).await;
-    let (credentials, campaign) = operator.campaign(b"123456789").await;
-    let mut device = Device::connect(&operator, &credentials).await;
+    let (credentials, campaign) = operator.campaign(&aliyun::Device, b"123456789").await;
+    let mut device = Device::connect(&operator, &aliyun::Device, &credentials).await;
     let notice = device.notice().await;
     operator.post(&format!("/api/v1/campaigns/{campaign}/cancel"), json!({})).await;
     let (status, body) = fetch(&operator, &notice, 0).await;
@@ -238,5 +244,91 @@ async fn a_campaign_that_starts_tells_a_connected_device_at_once_and_a_cancel_cl
     assert!(device.notice().await.same_offer(&notice));
     device.report_version("2.0.0").await;
     operator.task_in(again["id"].as_u64().unwrap(), "succeeded").await;
+    operator.platform.stop().await;
+}
+
+/// Hears a push of the task, and says at once that it did.
+async fn acknowledge(device: &mut Device) -> Notice {
+    let Message { topic, payload, .. } = device.message().await;
+    let id = device.credentials.id.clone();
+    let push = device.half.push_to_answer(&id, &topic, &payload).unwrap();
+    device.report(Report::NoticeTaken { push, code: 200 }).await;
+    match device.half.read_message(&id, &topic, &payload) {
+        Ok(Downlink::Notice(notice)) => notice,
+        other => panic!("heard {other:?}"),
+    }
+}
+
+/// The next message must be the receipt of a report on this leaf.
+async fn receipt(device: &mut Device, leaf: &str) {
+    let message = device.message().await;
+    assert_eq!(message.topic, format!("/sys/a1Demo/pump-1/ota/firmware/{leaf}_reply"));
+    assert_eq!(message.payload, br#"{"msgId":"1","version":"1.0","code":200}"#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_of_jd_is_brought_to_the_new_version_and_every_report_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let operator = Operator::start(folder.path()).await;
+    let image: Vec<u8> = (0..300_000_u32).map(|n| (n * 7 % 251) as u8).collect();
+    let half: &dyn DeviceHalf = &jd::DEVICE;
+    let (credentials, campaign) = operator.campaign(half, &image).await;
+
+    let mut device = Device::connect(&operator, half, &credentials).await;
+    let notice = acknowledge(&mut device).await;
+    operator.task_in(campaign, "notified").await;
+    device.report_version("1.0.0").await;
+    assert!(acknowledge(&mut device).await.same_offer(&notice), "told again");
+    receipt(&mut device, "version").await;
+    device.report_percent(66).await;
+    receipt(&mut device, "progress").await;
+    operator.task_in(campaign, "in_progress").await;
+
+    let ask = |wanted: &str| Report::Query {
+        module: Module::default(),
+        running: None,
+        wanted: Some(wanted.parse().unwrap()),
+    };
+    device.report(ask("9.9.9")).await;
+    assert_eq!(device.hears().await, Downlink::NoTask, "another version than the task's");
+    device.report(ask("2.0.0")).await;
+    let fresh = device.notice().await;
+    assert!(fresh.same_offer(&notice));
+    let (status, body) = fetch(&operator, &fresh, 0).await;
+    assert!(status.starts_with('2') && body == image, "{status}");
+    let mut md5 = Hasher::new(DigestMethod::Md5);
+    md5.update(&body);
+    assert_eq!(md5.finish(), fresh.files[0].digest);
+
+    device.report_percent(100).await;
+    receipt(&mut device, "progress").await;
+    device.report_version("2.0.0").await;
+    receipt(&mut device, "version").await;
+    operator.task_in(campaign, "succeeded").await;
+    operator.platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_jd_has_no_word_for_is_refused_when_the_operator_makes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let operator = Operator::start(folder.path()).await;
+    operator.campaign(&jd::DEVICE, b"123456789").await;
+    let file = operator.call("PUT", "/api/v1/files?name=app.bin", b"123456789").await;
+    let file = json!({"sha256": file["sha256"], "name": "app.bin"});
+    let head = format!("Authorization: Bearer {}\r\nContent-Type: application/json\r\n", operator.token);
+    for (more, what) in [
+        (json!({"files": [file, {"sha256": file["sha256"], "name": "b.bin"}]}), "several files"),
+        (json!({"files": [file], "module": "mcu"}), "a module"),
+        (json!({"files": [file], "extra": {"site": "osaka"}}), "extra data"),
+        (json!({"files": [file], "over": "mqtt"}), "a file over MQTT"),
+    ] {
+        let mut package = json!({"product_key": "a1Demo", "version": "3.0.0"});
+        package.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let body = package.to_string();
+        let (status, answer) =
+            http(operator.platform.http, "POST", "/api/v1/packages", &head, body.as_bytes()).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(status.starts_with('4') && answer.contains(what), "{what}: {status} {answer}");
+    }
     operator.platform.stop().await;
 }

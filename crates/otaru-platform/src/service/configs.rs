@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use otaru_fleet::{Config, ConfigState, TaskId};
-use otaru_wire::{DeviceId, DeviceName, ProductKey};
+use otaru_wire::{DeviceId, DeviceName, NoticeError, ProductKey};
 use tracing::{error, info};
 
 use super::{
@@ -38,7 +38,8 @@ impl Service {
             let device = DeviceName::new("d").map_err(|error| ServiceError::Extra(error.to_string()))?;
             let device = DeviceId { product: product.clone(), device };
             let link = self.inner.parts.links.longest(&device);
-            half.write_config(&device, 0, &draft.told(link))?;
+            let push = half.write_config(&device, 0, &draft.told(link))?;
+            push.ok_or(NoticeError::NoWord { what: "remote configuration" })?;
         }
         let config = self.store().add_config(product, file, draft.created_at).await?;
         info!(%product, config = config.id.0, bytes = config.size, "product {product} has configuration {}", config.id);

@@ -3,13 +3,14 @@
 use otaru_fleet::Dialect;
 use otaru_wire::{
     DeviceId,
-    dialect::{Login, LoginError, PlatformHalf, aliyun},
+    dialect::{Login, LoginError, PlatformHalf, aliyun, jd},
 };
 
 /// The platform's half of a dialect.
 pub(super) fn half(dialect: Dialect) -> Option<&'static dyn PlatformHalf> {
     match dialect {
         Dialect::Aliyun => Some(&aliyun::Platform),
+        Dialect::Jd => Some(&jd::PLATFORM),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! What an operator should know of a package before stock SDKs are told of it.
 
-use otaru_fleet::{Over, Package, TaskId};
+use otaru_fleet::{Dialect, Over, Package, TaskId};
 use otaru_wire::{DeviceId, DeviceName, DigestMethod, ProductKey};
 
 use super::{Service, ServiceError, dialects};
@@ -19,7 +19,9 @@ impl Service {
     /// The store's.
     pub async fn package_warnings(&self, package: &Package) -> Result<Vec<String>, ServiceError> {
         let product = self.store().product(&package.spec.product).await?;
-        let Some(half) = dialects::half(product.dialect) else { return Ok(Vec::new()) };
+        // What is known of stock SDKs is known of this vendor's.
+        let half = dialects::half(product.dialect).filter(|_| product.dialect == Dialect::Aliyun);
+        let Some(half) = half else { return Ok(Vec::new()) };
         let (key, name) = LONGEST_NAMES;
         let (Ok(key), Ok(name)) = (ProductKey::new("p".repeat(key)), DeviceName::new("d".repeat(name)))
         else {

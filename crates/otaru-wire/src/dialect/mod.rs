@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The platform halves of every dialect, in the order in which a login is tried.
-pub const PLATFORM_HALVES: &[&dyn PlatformHalf] = &[&aliyun::Platform, &jd::Platform(&jd::PROPOSAL)];
+pub const PLATFORM_HALVES: &[&dyn PlatformHalf] = &[&aliyun::Platform, &jd::PLATFORM];
 
 /// The platform's half of the dialect of that name.
 pub fn platform_half(name: &str) -> Option<&'static dyn PlatformHalf> {
@@ -27,8 +27,7 @@ pub fn platform_half(name: &str) -> Option<&'static dyn PlatformHalf> {
 }
 
 /// The device halves of every dialect. One dialect may have several: its vendor's SDKs of several generations.
-pub const DEVICE_HALVES: &[&dyn DeviceHalf] =
-    &[&aliyun::Device, &aliyun::DeviceV3, &jd::Device(&jd::PROPOSAL)];
+pub const DEVICE_HALVES: &[&dyn DeviceHalf] = &[&aliyun::Device, &aliyun::DeviceV3, &jd::DEVICE];
 
 /// The device's half of that name. A device that speaks only one names its type instead and links nothing else.
 pub fn device_half(name: &str) -> Option<&'static dyn DeviceHalf> {

@@ -33,7 +33,13 @@ const NAME: &str = "jd";
 /// The code of a message that says that all is well.
 const OK: u16 = 200;
 
-/// The device's half, with what was never published. [`PROPOSAL`] is that table's default.
+/// The device's half with the proposal.
+pub static DEVICE: Device = Device(&PROPOSAL);
+
+/// The platform's half with the proposal.
+pub static PLATFORM: Platform = Platform(&PROPOSAL);
+
+/// The device's half, with what was never published.
 #[derive(Debug, Clone, Copy)]
 pub struct Device(pub &'static Unpublished);
 

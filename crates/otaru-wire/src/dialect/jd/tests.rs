@@ -4,9 +4,6 @@ use crate::{BlockRequest, Module, Step};
 
 use super::*;
 
-const DEVICE: Device = Device(&PROPOSAL);
-const PLATFORM: Platform = Platform(&PROPOSAL);
-
 fn me() -> DeviceId {
     DeviceId { product: "pkDemo01".parse().unwrap(), device: "idDemo0001".parse().unwrap() }
 }
