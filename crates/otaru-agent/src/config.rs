@@ -230,6 +230,9 @@ impl Config {
                 problem: problem.to_owned(),
             })
         };
+        if let Some(key) = self.beyond_jd().filter(|_| self.device.dialect == DialectName::Jd) {
+            return wrong(key, "the dialect \"jd\" has no word for it");
+        }
         if let Some(module) = sub_device::named_twice(&self.modules) {
             return wrong("module.name", &format!("{module} is there twice"));
         }
@@ -257,6 +260,19 @@ impl Config {
             return wrong("broker.ca", "it needs tls = true, or a registration by https");
         }
         Ok(())
+    }
+
+    /// The first key that is there and that devices of JD cannot have (jd-iot-engine §3.1).
+    fn beyond_jd(&self) -> Option<&'static str> {
+        let keys = [
+            (!self.modules.is_empty(), "module"),
+            (!self.sub_devices.is_empty(), "sub_device"),
+            (self.remote_config.is_some(), "remote_config"),
+            (self.device.product_secret.is_some(), "device.product_secret"),
+            (self.broker.region.is_some(), "broker.region"),
+            (self.broker.instance.is_some(), "broker.instance"),
+        ];
+        keys.into_iter().find_map(|(there, key)| there.then_some(key))
     }
 
     /// Where the platform takes sessions. Checked already, so the error never comes.

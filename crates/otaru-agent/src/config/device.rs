@@ -7,6 +7,7 @@ use otaru_wire::{
     dialect::{
         DeviceHalf,
         aliyun::{self, registration::HTTP_PATH},
+        jd,
     },
 };
 use serde::Deserialize;
@@ -23,7 +24,7 @@ pub struct DeviceConfig {
     /// The product.
     #[serde(deserialize_with = "value::id")]
     pub product_key: ProductKey,
-    /// The device's name within it.
+    /// The device's name within it; in the dialect `jd` its identifier.
     #[serde(deserialize_with = "value::id")]
     pub device_name: DeviceName,
     /// What it proves itself with.
@@ -52,6 +53,8 @@ pub enum DialectName {
     Aliyun,
     /// Alibaba Cloud, iotkit-embedded v3.
     AliyunV3,
+    /// JD Cloud IoT Engine, whose devices have no parts, no devices behind them and no way to register (jd-iot-engine §3.1).
+    Jd,
 }
 
 /// How a device asks for a secret of its own.
@@ -148,6 +151,7 @@ impl DialectName {
         match self {
             DialectName::Aliyun => &aliyun::Device,
             DialectName::AliyunV3 => &aliyun::DeviceV3,
+            DialectName::Jd => &jd::DEVICE,
         }
     }
 }

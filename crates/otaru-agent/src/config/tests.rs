@@ -217,6 +217,27 @@ fn an_installer_needs_what_its_kind_needs_and_nothing_else() {
 }
 
 #[test]
+fn what_jd_has_no_word_for_is_refused_by_its_key() {
+    let smallest = SMALLEST.replace("[device]", "[device]\ndialect = \"jd\"");
+    let config = parse(&smallest).unwrap();
+    assert_eq!(config.device.dialect.device_half().name(), "jd");
+    let registers = smallest.replace("device_secret", "registration = \"http\"\nproduct_secret");
+    for (text, key) in [
+        (format!("{smallest}[[module]]\nname = \"mcu\"\nversion = \"1\""), "module"),
+        (format!("{smallest}[remote_config]\nfile = \"a.json\""), "remote_config"),
+        (registers, "device.product_secret"),
+        (smallest.replace("address = \"127.0.0.1:1883\"", "region = \"cn-shanghai\""), "broker.region"),
+    ] {
+        match parse(&text) {
+            Err(ConfigError::Together { key: named, problem, .. }) => {
+                assert_eq!((named.as_str(), problem.contains("jd")), (key, true), "{problem}");
+            }
+            other => panic!("{key}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_missing_file_is_told_by_name() {
     let error = Config::load(Path::new("/nonexistent/agent.toml")).unwrap_err();
     assert!(error.to_string().contains("/nonexistent/agent.toml"), "{error}");

@@ -41,9 +41,14 @@ pub(crate) fn image(seed: u32, len: u32) -> Vec<u8> {
 impl Lab {
     /// A platform with the product `pump`.
     pub(crate) fn new() -> Self {
+        Self::speaking("aliyun")
+    }
+
+    /// The same, whose devices speak that dialect.
+    pub(crate) fn speaking(dialect: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let platform = Platform::start(&dir.path().join("data"));
-        platform.answer(&["product", "create", "pump", "--dialect", "aliyun"]);
+        platform.answer(&["product", "create", "pump", "--dialect", dialect]);
         Self { dir, platform }
     }
 

@@ -34,6 +34,25 @@ fn receive_tasks_in_the_form_of_the_v3_generation_pushed_and_asked_for() {
 }
 
 #[test]
+fn receive_tasks_in_the_dialect_of_jd_one_after_the_other() {
+    let lab = Lab::speaking("jd");
+    let first = lab.package("2.0.0", &[&image(1, 60_000)], &[]);
+    let second = lab.package("3.0.0", &[&image(2, 70_000)], &["--digest", "md5"]);
+    let mut device = lab.device("idDemo0001", "dialect = \"jd\"", "");
+    device.until("online");
+    let campaign = lab.campaign(&first);
+    assert_eq!(device.until("updated")["version"], "2.0.0");
+    assert_eq!(lab.task_is(&campaign, "succeeded")["progress"], 100);
+    assert_eq!(device.running("0"), image(1, 60_000));
+    device.cut_power();
+    device.until("online");
+    let campaign = lab.campaign(&second);
+    assert_eq!(device.until("updated")["version"], "3.0.0");
+    lab.task_is(&campaign, "succeeded");
+    assert_eq!(device.running("0"), image(2, 70_000));
+}
+
+#[test]
 fn progress_reports_by_hand_reach_the_platform_with_their_description() {
     let lab = Lab::new();
     let device = lab.device("p1", "", "[policy]\nmode = \"standard\"");
