@@ -25,8 +25,6 @@ pub(crate) enum Cue {
     Disconnected,
     Notice(Notice),
     NoTask,
-    /// A module was put aside, to be asked for.
-    PutAside,
     Block(otaru_wire::Block),
     /// The block in flight came and cannot be used.
     BadBlock(otaru_wire::BlockError),

@@ -1,11 +1,11 @@
 //! Many Tasks with one intent.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use otaru_wire::{DeviceName, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{CampaignId, PackageId, Timestamp};
+use crate::{CampaignId, PackageId, Rules, Timestamp};
 
 /// Which devices a campaign asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,25 +35,19 @@ pub struct NewCampaign {
     pub targets: Targets,
     /// Only devices that run one of these; empty: whatever they run.
     pub source_versions: Vec<Version>,
-    /// How long a device may take, counted from its first progress report (aliyun-link-sdk-v4 §7.3).
-    pub timeout: Duration,
+    /// What each of its tasks is held to.
+    pub rules: Rules,
 }
 
 impl NewCampaign {
-    /// How long a device may take unless the order says otherwise.
-    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60 * 60);
     /// The longest list of devices (aliyun-link-sdk-v4 §7.5: 10 000; more than that here, since it costs little).
     pub const MAX_LISTED: usize = 100_000;
     /// The most source versions (aliyun-link-sdk-v4 §7.5).
     pub const MAX_SOURCE_VERSIONS: usize = 10;
-    /// The shortest timeout.
-    pub const MIN_TIMEOUT: Duration = Duration::from_secs(1);
-    /// The longest timeout. The vendor's is one day (aliyun-link-sdk-v4 §7.3).
-    pub const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-    /// A campaign over all devices with the default timeout.
+    /// A campaign over all devices with the default rules.
     pub fn over_all(package: PackageId) -> Self {
-        Self { package, targets: Targets::All, source_versions: Vec::new(), timeout: Self::DEFAULT_TIMEOUT }
+        Self { package, targets: Targets::All, source_versions: Vec::new(), rules: Rules::default() }
     }
 
     /// Checks the order against the version of its package.
@@ -74,10 +68,7 @@ impl NewCampaign {
         if self.source_versions.contains(target) {
             return Err(CampaignError::SourceIsTarget { version: target.clone() });
         }
-        if !(Self::MIN_TIMEOUT..=Self::MAX_TIMEOUT).contains(&self.timeout) {
-            return Err(CampaignError::Timeout { seconds: self.timeout.as_secs() });
-        }
-        Ok(())
+        self.rules.check()
     }
 
     /// What is kept of the targets.
@@ -95,7 +86,7 @@ impl NewCampaign {
 pub enum CampaignState {
     /// Some of its tasks are open.
     Running,
-    /// All of its tasks came to an end by themselves.
+    /// All of its tasks came to an end by themselves, or by its validity.
     Ended,
     /// An operator ended it.
     Canceled,
@@ -112,14 +103,21 @@ pub struct Campaign {
     pub scope: Scope,
     /// Only devices that ran one of these; empty: whatever they ran.
     pub source_versions: Vec<Version>,
-    /// How long a device may take, counted from its first progress report.
-    pub timeout: Duration,
+    /// What each of its tasks is held to.
+    pub rules: Rules,
     /// Where it is.
     pub state: CampaignState,
     /// When it was made; it starts at once.
     pub created_at: Timestamp,
     /// When it came to an end.
     pub ended_at: Option<Timestamp>,
+}
+
+impl Campaign {
+    /// When its validity ends; none if it never does.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.rules.valid_for.map(|span| self.created_at + span)
+    }
 }
 
 /// Why a campaign cannot be made. The order is at fault; nothing was stored.
@@ -152,6 +150,30 @@ pub enum CampaignError {
         /// Its length in whole seconds.
         seconds: u64,
     },
+    /// More than [`Rules::MAX_RETRIES`].
+    #[error("{retries} retries are not allowed; 0 to {} are", Rules::MAX_RETRIES)]
+    Retries {
+        /// How many.
+        retries: u8,
+    },
+    /// More than [`Rules::MAX_RETRY_INTERVAL`].
+    #[error("a retry interval of {minutes} minutes is not allowed; 0 to 4320 are")]
+    RetryInterval {
+        /// Its length in whole minutes.
+        minutes: u64,
+    },
+    /// Too short or too long a time for an answer.
+    #[error("{seconds} s for an answer are not allowed; 1 s to 3600 s are")]
+    AnswerTimeout {
+        /// Its length in whole seconds.
+        seconds: u64,
+    },
+    /// Too short or too long a validity.
+    #[error("a validity of {days} days is not allowed; 1 to 30 are")]
+    Validity {
+        /// Its length in whole days.
+        days: u64,
+    },
 }
 
 #[cfg(test)]
@@ -176,8 +198,8 @@ mod tests {
             Err(CampaignError::SourceIsTarget { version: target.clone() })
         );
         assert_eq!(
-            NewCampaign { timeout: Duration::ZERO, ..order }.check(&target),
-            Err(CampaignError::Timeout { seconds: 0 })
+            NewCampaign { rules: Rules { retries: 6, ..Rules::default() }, ..order }.check(&target),
+            Err(CampaignError::Retries { retries: 6 })
         );
     }
 

@@ -3,15 +3,15 @@
 //! The rules are those of aliyun-link-sdk-v4 §7.1 to §7.4, with one that is milder on purpose: the vendor's cloud
 //! fails a task in progress when its device reports the source version again. Here that changes nothing, because a
 //! device that reports its version after each reconnect would lose its task to a weak link.
+//!
+//! **Attempts.** A failed attempt leads to the next one while the rules leave one and the campaign is valid. Attempt and
+//! state together only ever go forward: the next attempt is queued again, and begins at [`Task::retry_at`]. No report tells
+//! which attempt it is about, so until the device is told of the next one nothing that it says counts but its version:
+//! a failure said twice does not use up two attempts.
 
-use std::fmt;
+use otaru_wire::{Module, Step, Version};
 
-use otaru_wire::{Failure, Module, Step, Version};
-
-use crate::{Task, TaskState, Timestamp};
-
-/// The most of a device's own words that is kept, in bytes (aliyun-link-sdk-v4 §2.4 sends up to 128).
-const MAX_DESCRIPTION_BYTES: usize = 256;
+use crate::{Reason, Rules, Task, TaskState, Timestamp};
 
 /// What an event does to a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,13 +29,19 @@ pub struct Next {
     pub state: TaskState,
     /// Percent.
     pub progress: u8,
-    /// Why it came to an end.
+    /// Why it came to an end, or the attempt before did.
     pub reason: Option<Reason>,
     /// What the module ran before.
     pub source_version: Option<Version>,
-    /// When the device was first told.
+    /// Which attempt this is.
+    pub attempt: u8,
+    /// When it begins, while it waits for that.
+    pub retry_at: Option<Timestamp>,
+    /// When the device was first told of it.
     pub notified_at: Option<Timestamp>,
-    /// When the device first reported progress.
+    /// When the device first answered that.
+    pub answered_at: Option<Timestamp>,
+    /// When the device first reported progress of it.
     pub first_progress_at: Option<Timestamp>,
     /// The time of the event.
     pub updated_at: Timestamp,
@@ -54,7 +60,9 @@ pub enum Keep {
     StillSource,
     /// The device was told before.
     AlreadyNotified,
-    /// The same percentage again.
+    /// The device has not been told of this attempt: what it says is about the one before, if there was one.
+    NotTold,
+    /// The same percentage or answer again.
     Repeated,
     /// A lower percentage than before: a late report.
     Late,
@@ -62,86 +70,57 @@ pub enum Keep {
     NotDue,
 }
 
-/// Why a task came to an end other than success.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
-    /// The device said so, with its own words.
-    Device(Failure, String),
-    /// The device reported a version that is neither source nor target.
-    WrongVersion {
-        /// What it reported.
-        reported: Version,
-        /// What it ran before.
-        source: Version,
-        /// What it was to report.
-        target: Version,
-    },
-    /// It took too long.
-    Timeout {
-        /// From first progress to the limit, in seconds.
-        seconds: u64,
-    },
-    /// An operator ended it before the device was told.
-    Canceled,
-    /// An operator ended it after the device was told: it may still install the package.
-    CanceledAfterNotice,
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reason::Device(failure, words) => {
-                f.write_str(match failure {
-                    Failure::Upgrade => "upgrade failed (-1)",
-                    Failure::Download => "download failed (-2)",
-                    Failure::Digest => "digest did not match (-3)",
-                    Failure::Write => "writing failed (-4)",
-                })?;
-                if words.is_empty() { Ok(()) } else { write!(f, ": {words}") }
-            }
-            Reason::WrongVersion { reported, source, target } => {
-                write!(f, "device reported version {reported}, neither source {source} nor target {target}")
-            }
-            Reason::Timeout { seconds } => {
-                write!(f, "timeout: no report of the target version within {seconds} s of the first progress")
-            }
-            Reason::Canceled => f.write_str("canceled by an operator before the device was told"),
-            Reason::CanceledAfterNotice => f.write_str(
-                "canceled by an operator after the device was told; downloads stop, but it may still install \
-                 what it has",
-            ),
-        }
-    }
-}
-
 impl Task {
     /// The device was sent its notice.
     pub fn on_notified(&self, now: Timestamp) -> Transition {
         match self.state {
-            TaskState::Queued => {
-                Transition::To(Next { notified_at: Some(now), ..self.next(TaskState::Notified, now) })
-            }
+            TaskState::Queued => Transition::To(Next {
+                notified_at: Some(now),
+                retry_at: None,
+                ..self.next(TaskState::Notified, now)
+            }),
             TaskState::Confirm => Transition::Keep(Keep::NotConfirmed),
             TaskState::Notified | TaskState::InProgress => Transition::Keep(Keep::AlreadyNotified),
             TaskState::Succeeded | TaskState::Failed | TaskState::Canceled => Transition::Keep(Keep::Ended),
         }
     }
 
+    /// The device asked for its task and is sent the notice: it was told, and need not answer any more.
+    pub fn on_asked(&self, now: Timestamp) -> Transition {
+        match (self.on_notified(now), self.spoken(now)) {
+            (Transition::To(told), _) => Transition::To(Next { answered_at: Some(now), ..told }),
+            (Transition::Keep(Keep::AlreadyNotified), Some(answered)) => Transition::To(answered),
+            (kept, _) => kept,
+        }
+    }
+
+    /// The device acknowledged its notice.
+    pub fn on_answered(&self, now: Timestamp) -> Transition {
+        match self.state {
+            TaskState::Notified if self.answered_at.is_none() => Transition::To(self.answered(now)),
+            TaskState::Notified => Transition::Keep(Keep::Repeated),
+            TaskState::InProgress => Transition::Keep(Keep::Late),
+            TaskState::Queued => Transition::Keep(Keep::NotTold),
+            TaskState::Confirm => Transition::Keep(Keep::NotConfirmed),
+            TaskState::Succeeded | TaskState::Failed | TaskState::Canceled => Transition::Keep(Keep::Ended),
+        }
+    }
+
     /// The device said how far it is. 100 % is not success. The percentage never goes down, but for a restart at 0,
-    /// which is shown and changes nothing else. A failure ends the task.
+    /// which is shown and changes nothing else. A failure ends the attempt, and the task with the last one.
     pub fn on_progress(&self, step: Step, description: &str, now: Timestamp) -> Transition {
         match self.state {
             TaskState::Confirm => return Transition::Keep(Keep::NotConfirmed),
             TaskState::Succeeded | TaskState::Failed | TaskState::Canceled => {
                 return Transition::Keep(Keep::Ended);
             }
+            TaskState::Queued if self.attempt > 1 => return Transition::Keep(Keep::NotTold),
             TaskState::Queued | TaskState::Notified | TaskState::InProgress => {}
         }
         let percent = match step {
             Step::Percent(percent) => percent.min(100),
             Step::Failed(failure) => {
-                let reason = Reason::Device(failure, words(description));
-                return Transition::To(Next { reason: Some(reason), ..self.next(TaskState::Failed, now) });
+                return Transition::To(self.attempt_failed(Reason::device(failure, description), now));
             }
         };
         if self.state == TaskState::InProgress {
@@ -162,7 +141,8 @@ impl Task {
 
     /// The device said which version a module runs. Only this makes a task succeed.
     ///
-    /// The source version never fails it. A device that had never told its version before tells its source now.
+    /// The source version never fails it. A device that had never told its version before tells its source now, and so
+    /// does one that reports a third version before it is told of its next attempt.
     pub fn on_version(&self, module: &Module, version: &Version, now: Timestamp) -> Transition {
         if self.state.is_end() {
             return Transition::Keep(Keep::Ended);
@@ -171,46 +151,102 @@ impl Task {
             return Transition::Keep(Keep::OtherModule);
         }
         if *version == self.version {
-            return Transition::To(Next { progress: 100, ..self.next(TaskState::Succeeded, now) });
+            let done = Next { progress: 100, retry_at: None, ..self.next(TaskState::Succeeded, now) };
+            return Transition::To(done);
         }
+        let spoken = self.spoken(now);
         match &self.source_version {
-            Some(source) if source == version => Transition::Keep(Keep::StillSource),
-            Some(source) => {
+            Some(source) if source == version => {
+                spoken.map_or(Transition::Keep(Keep::StillSource), Transition::To)
+            }
+            Some(source) if self.state != TaskState::Queued || self.attempt == 1 => {
                 let reason = Reason::WrongVersion {
                     reported: version.clone(),
                     source: source.clone(),
                     target: self.version.clone(),
                 };
-                Transition::To(Next { reason: Some(reason), ..self.next(TaskState::Failed, now) })
+                let mut next = self.attempt_failed(reason, now);
+                if !next.state.is_end() {
+                    // What it runs now, it may report again without harm.
+                    next.source_version = Some(version.clone());
+                }
+                Transition::To(next)
             }
-            None => {
-                Transition::To(Next { source_version: Some(version.clone()), ..self.next(self.state, now) })
+            Some(_) | None => {
+                let next = spoken.unwrap_or_else(|| self.next(self.state, now));
+                Transition::To(Next { source_version: Some(version.clone()), ..next })
             }
         }
     }
 
-    /// Time passed.
-    pub fn on_timeout(&self, now: Timestamp) -> Transition {
-        match self.deadline() {
-            Some(deadline) if deadline <= now => {
-                let reason = Reason::Timeout { seconds: self.timeout.as_secs() };
-                Transition::To(Next { reason: Some(reason), ..self.next(TaskState::Failed, now) })
-            }
-            _ if self.state.is_end() => Transition::Keep(Keep::Ended),
-            _ => Transition::Keep(Keep::NotDue),
+    /// Time passed. At [`Task::deadline`] it changes the task: the next attempt may begin, or something took too long.
+    pub fn on_deadline(&self, now: Timestamp) -> Transition {
+        if self.state.is_end() {
+            return Transition::Keep(Keep::Ended);
         }
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return Transition::Keep(Keep::NotDue);
+        }
+        let expired = self.expires_at().is_some_and(|end| end <= now);
+        Transition::To(match self.state {
+            // Never tried again: a device that may still be at work must not be told to begin once more.
+            TaskState::InProgress => {
+                self.failed(Reason::Timeout { seconds: self.rules.timeout.as_secs() }, now)
+            }
+            _ if expired => self.failed(Reason::Expired { before: self.reason.clone() }, now),
+            TaskState::Notified => {
+                let seconds = self.rules.answer_timeout.unwrap_or_default().as_secs();
+                self.attempt_failed(Reason::NoAnswer { seconds }, now)
+            }
+            _ => Next { retry_at: None, ..self.next(self.state, now) },
+        })
     }
 
     /// An operator ended the campaign.
     pub fn on_cancel(&self, now: Timestamp) -> Transition {
         let reason = match self.state {
-            TaskState::Confirm | TaskState::Queued => Reason::Canceled,
-            TaskState::Notified | TaskState::InProgress => Reason::CanceledAfterNotice,
+            TaskState::Confirm => Reason::Canceled,
+            TaskState::Queued if self.attempt == 1 => Reason::Canceled,
+            TaskState::Queued | TaskState::Notified | TaskState::InProgress => Reason::CanceledAfterNotice,
             TaskState::Succeeded | TaskState::Failed | TaskState::Canceled => {
                 return Transition::Keep(Keep::Ended);
             }
         };
-        Transition::To(Next { reason: Some(reason), ..self.next(TaskState::Canceled, now) })
+        let next = self.next(TaskState::Canceled, now);
+        Transition::To(Next { reason: Some(reason), retry_at: None, ..next })
+    }
+
+    /// The device said something of the module while an answer is due: that is one (jd-iot-engine §7.4).
+    fn spoken(&self, now: Timestamp) -> Option<Next> {
+        let due = self.state == TaskState::Notified && self.answer_due().is_some();
+        due.then(|| self.answered(now))
+    }
+
+    fn answered(&self, now: Timestamp) -> Next {
+        Next { answered_at: Some(now), ..self.next(self.state, now) }
+    }
+
+    /// The next attempt, or the end if none is left or it would begin after the campaign's validity.
+    fn attempt_failed(&self, reason: Reason, now: Timestamp) -> Next {
+        let begins = now + self.rules.retry_interval.max(Rules::QUIET);
+        let expired = self.expires_at().is_some_and(|end| end <= begins);
+        if self.attempt >= self.attempts() || expired {
+            return self.failed(reason, now);
+        }
+        Next {
+            progress: 0,
+            reason: Some(reason),
+            attempt: self.attempt.saturating_add(1),
+            retry_at: Some(begins),
+            notified_at: None,
+            answered_at: None,
+            first_progress_at: None,
+            ..self.next(TaskState::Queued, now)
+        }
+    }
+
+    fn failed(&self, reason: Reason, now: Timestamp) -> Next {
+        Next { reason: Some(reason), retry_at: None, ..self.next(TaskState::Failed, now) }
     }
 
     fn next(&self, state: TaskState, now: Timestamp) -> Next {
@@ -219,23 +255,14 @@ impl Task {
             progress: self.progress,
             reason: None,
             source_version: self.source_version.clone(),
+            attempt: self.attempt,
+            retry_at: self.retry_at,
             notified_at: self.notified_at,
+            answered_at: self.answered_at,
             first_progress_at: self.first_progress_at,
             updated_at: now,
         }
     }
-}
-
-/// A device's words, fit for a line of a table.
-fn words(description: &str) -> String {
-    let mut words = String::new();
-    for c in description.trim().chars() {
-        if words.len() + c.len_utf8() > MAX_DESCRIPTION_BYTES {
-            break;
-        }
-        words.push(if c.is_control() { ' ' } else { c });
-    }
-    words
 }
 
 #[cfg(test)]

@@ -19,10 +19,26 @@ pub enum Hold {
     },
     /// Its turn to be told: notices go out at a bounded rate.
     Turn,
+    /// Its next attempt to begin, after one that failed.
+    Retry {
+        /// When it begins.
+        at: Timestamp,
+        /// Which one that is.
+        attempt: u8,
+        /// Of how many.
+        of: u8,
+    },
     /// The device's first word about the notice it was sent.
     Answer {
         /// When it was first told.
         since: Option<Timestamp>,
+        /// When the push counts as failed; none if it never does.
+        until: Option<Timestamp>,
+    },
+    /// The device to begin: it has answered the notice.
+    Begin {
+        /// When it answered.
+        since: Timestamp,
     },
     /// The rest of the download.
     Download {
@@ -49,6 +65,10 @@ impl fmt::Display for Hold {
                 f.write_str("waits for the device, which is offline; it is told again when it connects")
             }
             Hold::Turn => f.write_str("waits for its turn to be told"),
+            Hold::Retry { attempt, of, .. } => {
+                write!(f, "waits to be tried again (attempt {attempt} of {of})")
+            }
+            Hold::Begin { .. } => f.write_str("the device answered the notice and has not begun yet"),
             Hold::Answer { .. } => f.write_str("waits for the device's answer to the notice it was sent"),
             Hold::Download { progress, .. } => write!(f, "the device is downloading ({progress} %)"),
             Hold::VersionReport { .. } => {
@@ -62,13 +82,19 @@ impl Task {
     /// What the task waits for; none at its end. `connected` and `last_seen_at` are its device's.
     pub fn hold(&self, connected: bool, last_seen_at: Option<Timestamp>) -> Option<Hold> {
         let deadline = self.deadline();
+        if let (TaskState::Queued, Some(at)) = (self.state, self.retry_at) {
+            return Some(Hold::Retry { at, attempt: self.attempt, of: self.attempts() });
+        }
         Some(match self.state {
             TaskState::Succeeded | TaskState::Failed | TaskState::Canceled => return None,
             TaskState::Confirm => Hold::Confirmation,
             TaskState::InProgress if self.progress == 100 => Hold::VersionReport { deadline },
             _ if !connected => Hold::Connection { last_seen_at },
             TaskState::Queued => Hold::Turn,
-            TaskState::Notified => Hold::Answer { since: self.notified_at },
+            TaskState::Notified => match self.answered_at {
+                None => Hold::Answer { since: self.notified_at, until: self.answer_due() },
+                Some(since) => Hold::Begin { since },
+            },
             TaskState::InProgress => Hold::Download { progress: self.progress, deadline },
         })
     }
@@ -76,8 +102,10 @@ impl Task {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::example_task;
+    use crate::{Rules, example_task};
 
     #[test]
     fn every_open_task_names_the_one_thing_it_waits_for() {
@@ -88,7 +116,7 @@ mod tests {
         assert_eq!(hold(TaskState::Confirm, 0, true), Some(Hold::Confirmation));
         assert_eq!(hold(TaskState::Queued, 0, false), offline);
         assert_eq!(hold(TaskState::Queued, 0, true), Some(Hold::Turn));
-        assert_eq!(hold(TaskState::Notified, 0, true), Some(Hold::Answer { since: None }));
+        assert_eq!(hold(TaskState::Notified, 0, true), Some(Hold::Answer { since: None, until: None }));
         assert_eq!(hold(TaskState::InProgress, 7, false), offline);
         assert_eq!(
             hold(TaskState::InProgress, 7, true),
@@ -99,5 +127,27 @@ mod tests {
         for end in [TaskState::Succeeded, TaskState::Failed, TaskState::Canceled] {
             assert_eq!(hold(end, 100, true), None);
         }
+    }
+
+    #[test]
+    fn a_task_between_two_attempts_says_which_comes_next_and_when() {
+        let rules = Rules { retries: 3, ..Rules::default() };
+        let task = Task { attempt: 2, retry_at: Some(Timestamp(9)), rules, ..example_task() };
+        let hold = task.hold(false, None);
+        assert_eq!(hold, Some(Hold::Retry { at: Timestamp(9), attempt: 2, of: 4 }), "connected or not");
+        assert_eq!(hold.unwrap().to_string(), "waits to be tried again (attempt 2 of 4)");
+        let due = Task { retry_at: None, ..task };
+        assert_eq!(due.hold(true, None), Some(Hold::Turn));
+    }
+
+    #[test]
+    fn a_told_task_says_until_when_it_may_be_answered_and_that_it_was() {
+        let rules = Rules { answer_timeout: Some(Duration::from_millis(7)), ..Rules::default() };
+        let told =
+            Task { state: TaskState::Notified, notified_at: Some(Timestamp(1)), rules, ..example_task() };
+        let silent = Hold::Answer { since: Some(Timestamp(1)), until: Some(Timestamp(8)) };
+        assert_eq!(told.hold(true, None), Some(silent));
+        let answered = Task { answered_at: Some(Timestamp(5)), ..told };
+        assert_eq!(answered.hold(true, None), Some(Hold::Begin { since: Timestamp(5) }));
     }
 }

@@ -13,8 +13,8 @@
 //! #     id: TaskId(1), campaign: CampaignId(1), package: PackageId(1),
 //! #     device: otaru_wire::DeviceId { product: "a1Demo".parse()?, device: "pump-1".parse()? },
 //! #     module: Module::default(), version: "2.0.0".parse()?, source_version: Some("1.0.0".parse()?),
-//! #     state: TaskState::Notified, progress: 0, reason: None, timeout: std::time::Duration::from_secs(3600),
-//! #     created_at: Timestamp(0), notified_at: Some(Timestamp(1)), first_progress_at: None,
+//! #     state: TaskState::Notified, progress: 0, reason: None, rules: Default::default(),
+//! #     attempt: 1, retry_at: None, answered_at: None, created_at: Timestamp(0), notified_at: Some(Timestamp(1)), first_progress_at: None,
 //! #     updated_at: Timestamp(1), revision: 1,
 //! # };
 //! let later = Timestamp(60_000);
@@ -40,13 +40,15 @@ mod named;
 mod package;
 mod plan;
 mod product;
+mod reason;
 mod registration;
+mod rules;
 mod task;
 mod time;
 
 pub use campaign::{Campaign, CampaignError, CampaignState, NewCampaign, Scope, Targets};
 pub use config::{Config, ConfigHold, ConfigState, DeviceConfig, KEPT_CONFIGS, UnknownConfigState};
-pub use decide::{Keep, Next, Reason, Transition};
+pub use decide::{Keep, Next, Transition};
 pub use hold::Hold;
 pub use ids::{CampaignId, ConfigId, NotAnId, PackageId, TaskId};
 pub use package::{
@@ -54,7 +56,9 @@ pub use package::{
 };
 pub use plan::{Candidate, Order, Plan, SkipReason, plan};
 pub use product::{Device, Dialect, Product, Secret, UnknownDialect};
+pub use reason::Reason;
 pub use registration::{Given, NotRegistered, Registrants, RegistrationRule, Standing, UnknownRegistrants};
+pub use rules::Rules;
 pub use task::{Task, TaskState, UnknownState};
 pub use time::Timestamp;
 

@@ -1,18 +1,16 @@
 //! One device's upgrade to one package.
 
-use std::time::Duration;
-
 use otaru_wire::{DeviceId, Module, Version};
 
-use crate::{CampaignId, Next, PackageId, TaskId, Timestamp, named::named};
+use crate::{CampaignId, Next, PackageId, Rules, TaskId, Timestamp, named::named};
 
 named! {
-    /// Where a task is (aliyun-link-sdk-v4 §7.2). A later state never becomes an earlier one.
+    /// Where a task is (aliyun-link-sdk-v4 §7.2). Within an attempt, a later state never becomes an earlier one.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum TaskState {
         /// It waits for a person.
         Confirm = "confirm",
-        /// The device has not been told.
+        /// The device has not been told of this attempt.
         Queued = "queued",
         /// The device was told; it has not said anything about it.
         Notified = "notified",
@@ -62,15 +60,21 @@ pub struct Task {
     pub state: TaskState,
     /// Percent of the files' bytes that the device has, as it last said.
     pub progress: u8,
-    /// Why it failed or was canceled.
+    /// Why it failed or was canceled; while it is open, why the attempt before this one failed.
     pub reason: Option<String>,
-    /// How long it may take from the first progress report on.
-    pub timeout: Duration,
+    /// What its campaign holds it to.
+    pub rules: Rules,
+    /// Which attempt this is, from 1; never more than [`Task::attempts`].
+    pub attempt: u8,
+    /// When this attempt begins, while it waits for that.
+    pub retry_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When the device was first told.
+    /// When the device was first told of this attempt.
     pub notified_at: Option<Timestamp>,
-    /// When the device first reported progress.
+    /// When the device first answered the notice of this attempt, if that was asked for or said outright.
+    pub answered_at: Option<Timestamp>,
+    /// When the device first reported progress of this attempt.
     pub first_progress_at: Option<Timestamp>,
     /// When anything of it last changed.
     pub updated_at: Timestamp,
@@ -79,21 +83,67 @@ pub struct Task {
 }
 
 impl Task {
-    /// When it fails for taking too long; none before the first progress report and after its end.
+    /// How many attempts it has.
+    pub fn attempts(&self) -> u8 {
+        self.rules.retries.saturating_add(1)
+    }
+
+    /// When its campaign's validity ends; none if it never does.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.rules.valid_for.map(|span| self.created_at + span)
+    }
+
+    /// When time changes it next, by [`Task::on_deadline`]: the end of an attempt that takes too long or is not answered,
+    /// the beginning of the next one, the end of the campaign's validity. None if it waits without end.
     pub fn deadline(&self) -> Option<Timestamp> {
+        let or_expiry = |deadline: Option<Timestamp>| deadline.into_iter().chain(self.expires_at()).min();
         match self.state {
-            TaskState::InProgress => self.first_progress_at.map(|first| first + self.timeout),
-            _ => None,
+            TaskState::Confirm => self.expires_at(),
+            TaskState::Queued => or_expiry(self.retry_at),
+            TaskState::Notified => or_expiry(self.answer_due()),
+            TaskState::InProgress => self.first_progress_at.map(|first| first + self.rules.timeout),
+            TaskState::Succeeded | TaskState::Failed | TaskState::Canceled => None,
         }
+    }
+
+    /// May the device be told of it now? Not before its attempt begins. Nothing is pushed after the campaign's validity,
+    /// but what has begun goes on.
+    pub fn may_be_told(&self, now: Timestamp) -> bool {
+        let expired = self.expires_at().is_some_and(|end| end <= now);
+        match self.state {
+            TaskState::Queued => !expired && self.retry_at.is_none_or(|at| at <= now),
+            TaskState::Notified => !expired,
+            TaskState::InProgress => true,
+            TaskState::Confirm | TaskState::Succeeded | TaskState::Failed | TaskState::Canceled => false,
+        }
+    }
+
+    /// Has it to be written down that the device is told before it is? What the device says at once would otherwise be
+    /// taken for words about the attempt before, or its answer be missed.
+    pub fn is_told_in_writing(&self) -> bool {
+        self.state == TaskState::Queued && (self.attempt > 1 || self.rules.answer_timeout.is_some())
+    }
+
+    /// When the push counts as failed; none if the device has answered or need not.
+    pub(crate) fn answer_due(&self) -> Option<Timestamp> {
+        let told = self.notified_at.filter(|_| self.answered_at.is_none());
+        Some(told? + self.rules.answer_timeout?)
     }
 
     /// Becomes what a decision said.
     pub fn apply(&mut self, next: Next) {
         self.state = next.state;
         self.progress = next.progress;
-        self.reason = next.reason.map(|reason| reason.to_string());
+        match next.reason {
+            Some(reason) => self.reason = Some(reason.to_string()),
+            None if next.state == TaskState::Succeeded => self.reason = None,
+            None => {}
+        }
         self.source_version = next.source_version;
+        self.attempt = next.attempt;
+        self.retry_at = next.retry_at;
         self.notified_at = next.notified_at;
+        self.answered_at = next.answered_at;
         self.first_progress_at = next.first_progress_at;
         self.updated_at = next.updated_at;
         self.revision = self.revision.saturating_add(1);
@@ -118,9 +168,12 @@ pub(crate) fn example_task() -> Task {
         state: TaskState::Queued,
         progress: 0,
         reason: None,
-        timeout: Duration::from_secs(3600),
+        rules: Rules::default(),
+        attempt: 1,
+        retry_at: None,
         created_at: Timestamp(0),
         notified_at: None,
+        answered_at: None,
         first_progress_at: None,
         updated_at: Timestamp(0),
         revision: 0,

@@ -1,9 +1,9 @@
 //! The platform as a value: otaru-fleet's decisions and the dialect's platform half, without sockets or a store.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use otaru_fleet::{
-    CampaignId, Candidate, NewPackage, Order, PackageId, Plan, Task, TaskId, TaskState, Timestamp,
+    CampaignId, Candidate, NewPackage, Order, PackageId, Plan, Rules, Task, TaskId, TaskState, Timestamp,
     Transition, plan,
 };
 use otaru_wire::{
@@ -40,7 +40,7 @@ impl Platform {
         &mut self,
         package: u64,
         devices: &[DeviceId],
-        timeout: Duration,
+        rules: &Rules,
         now: u64,
     ) -> Vec<TaskId> {
         let Some(spec) = self.packages.get(package as usize - 1).cloned() else { return Vec::new() };
@@ -66,9 +66,12 @@ impl Platform {
                 state: TaskState::Queued,
                 progress: 0,
                 reason: None,
-                timeout,
+                rules: rules.clone(),
+                attempt: 1,
+                retry_at: None,
                 created_at: Timestamp(EPOCH_MS + now),
                 notified_at: None,
+                answered_at: None,
                 first_progress_at: None,
                 updated_at: Timestamp(EPOCH_MS + now),
                 revision: 0,
@@ -81,9 +84,10 @@ impl Platform {
         self.versions.get(&(device.clone(), module.clone()))
     }
 
-    /// True if one of the device's tasks waits for its notice.
-    pub(crate) fn is_untold(&self, device: &DeviceId) -> bool {
-        self.tasks.iter().any(|task| task.device == *device && task.state == TaskState::Queued)
+    /// True if one of the device's tasks waits for its notice, and for nothing else.
+    pub(crate) fn is_untold(&self, device: &DeviceId, now: u64) -> bool {
+        let waits = |task: &Task| task.state == TaskState::Queued && may_be_told(task, now);
+        self.tasks.iter().any(|task| task.device == *device && waits(task))
     }
 
     pub(crate) fn has_open(&self) -> bool {
@@ -104,9 +108,9 @@ impl Platform {
     }
 
     /// Time passed.
-    pub(crate) fn timeouts(&mut self, now: u64) {
+    pub(crate) fn meet_deadlines(&mut self, now: u64) {
         for id in self.open_ids() {
-            self.change(id, |task, at| task.on_timeout(at), now);
+            self.change(id, |task, at| task.on_deadline(at), now);
         }
     }
 
@@ -116,7 +120,7 @@ impl Platform {
 
     /// The notices of a device's open tasks: what it is told when it connects.
     pub(crate) fn tell(&mut self, device: &DeviceId, now: u64) -> Vec<Message> {
-        let tasks = self.tasks.iter().filter(|task| task.device == *device && task.state.may_download());
+        let tasks = self.tasks.iter().filter(|task| task.device == *device && may_be_told(task, now));
         let ids: Vec<_> = tasks.map(|task| task.id).collect();
         ids.into_iter().filter_map(|id| self.push(id, now)).collect()
     }
@@ -135,7 +139,8 @@ impl Platform {
                 self.versions.insert((device.clone(), module.clone()), version.clone());
                 let Some(id) = self.open(device, &module).map(|task| task.id) else { return Vec::new() };
                 self.change(id, |task, at| task.on_version(&module, &version, at), now);
-                let open = self.open(device, &module).map(|task| task.id);
+                let open =
+                    self.open(device, &module).filter(|task| may_be_told(task, now)).map(|task| task.id);
                 open.and_then(|id| self.push(id, now)).into_iter().collect()
             }
             Report::Progress { module, step, description } => {
@@ -145,13 +150,13 @@ impl Platform {
                 Vec::new()
             }
             Report::Query { module, .. } => {
-                let id = self.open(device, &module).map(|task| task.id);
+                let id = self.open(device, &module).filter(|task| may_be_told(task, now)).map(|task| task.id);
                 let notice = id.and_then(|id| self.notice(id, now));
                 let question = Question { topic: &message.topic, device, id: &uplink.id, wanted: None };
                 match aliyun::Platform.write_answer(&question, notice.as_ref()) {
                     Ok(answer) => {
                         if let Some(id) = id {
-                            self.change(id, Task::on_notified, now);
+                            self.change(id, Task::on_asked, now);
                         }
                         vec![answer]
                     }
@@ -207,15 +212,17 @@ impl Platform {
         self.tasks.get((id.0 as usize).checked_sub(1)?)
     }
 
-    /// Applies a decision, and checks that no Task goes backwards and none fails without a reason.
+    /// Applies a decision, and checks that no Task goes backwards, none is tried too often and none fails without a reason.
     fn change(&mut self, id: TaskId, decide: impl Fn(&Task, Timestamp) -> Transition, now: u64) {
         let Some(task) = (id.0 as usize).checked_sub(1).and_then(|at| self.tasks.get_mut(at)) else { return };
         let Transition::To(next) = decide(task, Timestamp(EPOCH_MS + now)) else { return };
-        let before = task.state;
+        let before = (task.attempt, task.state);
         task.apply(next);
-        if task.state < before || before.is_end() {
-            let (from, to) = (before.to_string(), task.state.to_string());
+        if (task.attempt, task.state) < before || before.1.is_end() {
+            let (from, to) = (before.1.to_string(), task.state.to_string());
             self.violation.get_or_insert(Violation::TaskBackwards(id.0, from, to));
+        } else if task.attempt > task.attempts() {
+            self.violation.get_or_insert(Violation::TriedTooOften(id.0, task.attempt));
         } else if task.state == TaskState::Failed && task.reason.as_ref().is_none_or(String::is_empty) {
             self.violation.get_or_insert(Violation::NoReason(id.0));
         }
@@ -225,4 +232,8 @@ impl Platform {
         self.violation.get_or_insert(Violation::Misunderstood(what));
         Vec::new()
     }
+}
+
+fn may_be_told(task: &Task, now: u64) -> bool {
+    task.may_be_told(Timestamp(EPOCH_MS + now))
 }

@@ -45,6 +45,9 @@ pub enum Violation {
     /// A Task went backwards.
     #[error("task {0} went from {1} to {2}")]
     TaskBackwards(u64, String, String),
+    /// A Task had more attempts than its rules allow.
+    #[error("task {0} is at attempt {1}, more than its rules allow")]
+    TriedTooOften(u64, u8),
     /// A Task failed without a reason.
     #[error("task {0} failed without a reason")]
     NoReason(u64),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use otaru_core::Policy;
-use otaru_fleet::{NewPackage, Over, PackageFile};
+use otaru_fleet::{NewPackage, Over, PackageFile, Rules};
 use otaru_wire::{DeviceId, Digest, DigestMethod, Hasher, IdError, Module, Version};
 
 use crate::{
@@ -43,7 +43,7 @@ pub(crate) struct World {
     target: Version,
     package: u64,
     newer: u64,
-    timeout: Duration,
+    rules: Rules,
 }
 
 impl World {
@@ -52,6 +52,7 @@ impl World {
         let mut rng = Rng::new(options.seed ^ 0x07a2_0000);
         let ids: Vec<_> = (1..=options.devices).map(device).collect::<Result<_, _>>()?;
         let timeout = Duration::from_secs(3600 * if rng.per_mille(500) { 1 } else { 24 });
+        let rules = Rules { timeout, ..rules(options.seed) };
         let policy = policy(options.form, &mut rng);
         let mut outside = Outside::new(rng, options.weather.clone());
         let module = options.form.module();
@@ -91,7 +92,7 @@ impl World {
         let devices: Vec<_> = devices.collect();
         let [package, newer] = packages;
         let target = Version::new("2.0.0")?;
-        Ok(Self { outside, devices, module, target, package, newer, timeout })
+        Ok(Self { outside, devices, module, target, package, newer, rules })
     }
 
     /// Runs until every device rests on the target and the platform knows it.
@@ -179,7 +180,7 @@ impl World {
         let outside = &mut self.outside;
         let now = outside.now;
         outside.at(now + OPERATOR_MS, Happening::Operator);
-        outside.platform.timeouts(now);
+        outside.platform.meet_deadlines(now);
         if outside.weather.newer && now * 2 > outside.weather.until_ms && self.package != self.newer {
             outside.platform.cancel(now);
             self.package = self.newer;
@@ -190,6 +191,8 @@ impl World {
         } else if outside.calm() {
             outside.server.restore();
             self.order();
+        } else {
+            self.tell_untold();
         }
     }
 
@@ -197,10 +200,15 @@ impl World {
     fn order(&mut self) {
         let outside = &mut self.outside;
         let ids: Vec<_> = self.devices.iter().map(|device| device.id().clone()).collect();
-        outside.platform.order(self.package, &ids, self.timeout, outside.now);
+        outside.platform.order(self.package, &ids, &self.rules, outside.now);
+        self.tell_untold();
+    }
+
+    fn tell_untold(&mut self) {
+        let outside = &mut self.outside;
         let now = outside.now;
         for device in &mut self.devices {
-            if outside.platform.is_untold(device.id()) {
+            if outside.platform.is_untold(device.id(), now) {
                 let notices = outside.platform.tell(device.id(), now);
                 device.send_down(outside, notices);
             }
@@ -226,6 +234,20 @@ impl World {
 
 fn device(number: usize) -> Result<DeviceId, IdError> {
     Ok(DeviceId { product: "a1Journey".parse()?, device: format!("pump-{number}").parse()? })
+}
+
+/// Half of the seeds try again, and half of those want an answer to a push.
+fn rules(seed: u64) -> Rules {
+    let mut rng = Rng::new(seed ^ 0x5e77_0000);
+    if rng.per_mille(500) {
+        return Rules::default();
+    }
+    Rules {
+        retries: rng.between(1, 5) as u8,
+        retry_interval: Duration::from_secs(60 * rng.between(0, 10)),
+        answer_timeout: rng.per_mille(500).then(|| Duration::from_secs(rng.between(10, 600))),
+        ..Rules::default()
+    }
 }
 
 fn policy(form: Form, rng: &mut Rng) -> Policy {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use otaru_wire::Failure;
 use proptest::prelude::*;
 
 use super::*;
@@ -106,13 +107,16 @@ fn progress_never_goes_down_but_for_a_restart_which_is_shown() {
 
 #[test]
 fn the_timeout_counts_from_the_first_progress() {
-    let queued = Task { timeout: Duration::from_millis(100), ..task(TaskState::Notified) };
-    assert_eq!(queued.on_timeout(Timestamp(u64::MAX)), Transition::Keep(Keep::NotDue));
+    let queued = Task {
+        rules: Rules { timeout: Duration::from_millis(100), ..Rules::default() },
+        ..task(TaskState::Notified)
+    };
+    assert_eq!(queued.on_deadline(Timestamp(u64::MAX)), Transition::Keep(Keep::NotDue));
     let begun = after(&queued, queued.on_progress(Step::Percent(1), "", Timestamp(1_000)));
     let more = after(&begun, begun.on_progress(Step::Percent(2), "", Timestamp(1_090)));
     assert_eq!(more.deadline(), Some(Timestamp(1_100)));
-    assert_eq!(more.on_timeout(Timestamp(1_099)), Transition::Keep(Keep::NotDue));
-    assert_eq!(after(&more, more.on_timeout(Timestamp(1_100))).state, TaskState::Failed);
+    assert_eq!(more.on_deadline(Timestamp(1_099)), Transition::Keep(Keep::NotDue));
+    assert_eq!(after(&more, more.on_deadline(Timestamp(1_100))).state, TaskState::Failed);
 }
 
 #[test]
@@ -133,74 +137,5 @@ fn a_cancel_says_whether_the_device_had_been_told() {
     assert!(canceled.reason.unwrap().contains("may still install"));
 }
 
-#[derive(Debug, Clone)]
-enum Happening {
-    Notified,
-    Percent(u8),
-    Failed(Failure),
-    Version(&'static str, &'static str),
-    Time(u64),
-    Cancel,
-}
-
-fn happening() -> impl Strategy<Value = Happening> {
-    prop_oneof![
-        2 => Just(Happening::Notified),
-        6 => any::<u8>().prop_map(Happening::Percent),
-        1 => prop_oneof![Just(Failure::Upgrade), Just(Failure::Download), Just(Failure::Digest)]
-            .prop_map(Happening::Failed),
-        4 => (
-            prop_oneof![Just("default"), Just("mcu")],
-            prop_oneof![4 => Just("1.0.0"), 1 => Just("2.0.0"), 1 => Just("3.0.0")]
-        )
-            .prop_map(|(module, version)| Happening::Version(module, version)),
-        2 => (0_u64..4_000_000).prop_map(Happening::Time),
-        1 => Just(Happening::Cancel),
-    ]
-}
-
-fn decide(task: &Task, happening: &Happening, now: Timestamp) -> Transition {
-    match happening {
-        Happening::Notified => task.on_notified(now),
-        Happening::Percent(percent) => task.on_progress(Step::Percent(*percent), "", now),
-        Happening::Failed(failure) => task.on_progress(Step::Failed(*failure), "", now),
-        Happening::Version(module, version) => {
-            task.on_version(&Module::new(*module).unwrap(), &v(version), now)
-        }
-        Happening::Time(_) => task.on_timeout(now),
-        Happening::Cancel => task.on_cancel(now),
-    }
-}
-
-proptest! {
-    #[test]
-    fn no_sequence_of_events_moves_a_task_backwards_or_out_of_its_end(
-        happenings in prop::collection::vec(happening(), 0..60),
-        knows_source in any::<bool>(),
-    ) {
-        let mut task = task(TaskState::Queued);
-        if !knows_source {
-            task.source_version = None;
-        }
-        let mut now = Timestamp(1_000);
-        for happening in &happenings {
-            if let Happening::Time(ms) = happening {
-                now = now + Duration::from_millis(*ms);
-            }
-            let before = task.clone();
-            if let Transition::To(next) = decide(&task, happening, now) {
-                prop_assert!(!before.state.is_end(), "{:?} left its end by {happening:?}", before.state);
-                task.apply(next);
-                prop_assert_eq!(task.revision, before.revision + 1);
-            }
-            prop_assert!(task.state >= before.state, "{:?} -> {:?} by {happening:?}", before.state, task.state);
-            prop_assert!(task.progress <= 100);
-            prop_assert!(task.progress >= before.progress || task.progress == 0);
-            prop_assert!(before.first_progress_at.is_none() || task.first_progress_at == before.first_progress_at);
-            let by_target = matches!(happening, Happening::Version("default", "2.0.0"));
-            prop_assert_eq!(task.state == TaskState::Succeeded && before.state != TaskState::Succeeded, by_target && !before.state.is_end());
-            let ended_badly = matches!(task.state, TaskState::Failed | TaskState::Canceled);
-            prop_assert_eq!(task.reason.is_some(), ended_badly);
-        }
-    }
-}
+mod attempts;
+mod sequences;

@@ -3,10 +3,12 @@
 //! A request with a field that is not here is refused, since a misspelt option must not be passed over. Answers may
 //! gain fields.
 
+mod campaigns;
 mod configs;
 
 use std::collections::BTreeMap;
 
+pub use campaigns::*;
 pub use configs::*;
 pub use otaru_fleet::{CampaignId, CampaignState, Dialect, Over, PackageId, Registrants, TaskId, TaskState};
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
@@ -249,122 +251,4 @@ pub struct Packages {
     pub packages: Vec<Package>,
     /// What `after` is to be for the next page; none at the end.
     pub next: Option<PackageId>,
-}
-
-/// `POST /campaigns`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewCampaign {
-    /// What is to be installed.
-    pub package_id: PackageId,
-    /// On which devices; all of the product if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub devices: Option<Vec<DeviceName>>,
-    /// Only devices that run one of these; whatever they run if left out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub source_versions: Vec<Version>,
-    /// How many minutes a device may take from its first progress report on; 60 if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_minutes: Option<u32>,
-}
-
-/// The answer to `POST /campaigns`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CampaignMade {
-    /// Its number.
-    pub id: CampaignId,
-    /// How many devices got a task.
-    pub tasks: u64,
-    /// How many devices got none.
-    pub skipped_count: u64,
-    /// The first 1000 of them, and why.
-    pub skipped: Vec<Skipped>,
-}
-
-/// A device that got no task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// Its name.
-    pub device: DeviceName,
-    /// Why, and what would change that.
-    pub reason: String,
-}
-
-/// A campaign.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Campaign {
-    /// Its number.
-    pub id: CampaignId,
-    /// What it installs.
-    pub package_id: PackageId,
-    /// On whose devices.
-    pub product_key: ProductKey,
-    /// The package's version.
-    pub version: Version,
-    /// The package's module.
-    pub module: Module,
-    /// Where it is.
-    pub state: CampaignState,
-    /// How many tasks are in each state; states without tasks are left out.
-    pub counts: BTreeMap<TaskState, u64>,
-    /// When it was made, Unix milliseconds.
-    pub created_ms: u64,
-    /// When it came to an end, Unix milliseconds.
-    pub ended_ms: Option<u64>,
-}
-
-/// The answer to `GET /campaigns`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Campaigns {
-    /// In the order of their numbers.
-    pub campaigns: Vec<Campaign>,
-    /// What `after` is to be for the next page; none at the end.
-    pub next: Option<CampaignId>,
-}
-
-/// The answer to `POST /campaigns/{id}/cancel`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CampaignCanceled {
-    /// Its number.
-    pub id: CampaignId,
-    /// How many open tasks that ended.
-    pub canceled: u64,
-}
-
-/// A task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Task {
-    /// Its number.
-    pub id: TaskId,
-    /// Its campaign.
-    pub campaign_id: CampaignId,
-    /// The device's product.
-    pub product_key: ProductKey,
-    /// The device's name.
-    pub device: DeviceName,
-    /// The part of the device.
-    pub module: Module,
-    /// The target version.
-    pub version: Version,
-    /// Where it is.
-    pub state: TaskState,
-    /// Percent of the files' bytes, as the device last said.
-    pub progress: u8,
-    /// Why it failed or was canceled.
-    pub reason: Option<String>,
-    /// The one thing that holds it back; none at its end.
-    pub waiting_for: Option<String>,
-    /// When it was made, Unix milliseconds.
-    pub created_ms: u64,
-    /// When anything of it last changed, Unix milliseconds.
-    pub updated_ms: u64,
-}
-
-/// The answer to `GET /campaigns/{id}/tasks`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tasks {
-    /// In the order of their numbers.
-    pub tasks: Vec<Task>,
-    /// What `after` is to be for the next page; none at the end.
-    pub next: Option<TaskId>,
 }

@@ -19,6 +19,9 @@ impl Service {
             tasks, skipped, "campaign {} has begun: {tasks} devices, {skipped} skipped", campaign.id
         );
         if tasks > 0 {
+            if let Some(end) = campaign.expires_at() {
+                self.inner.alarm.set(end);
+            }
             self.announce(campaign.id);
         }
         Ok(CampaignStarted { campaign, tasks, skipped })

@@ -26,6 +26,8 @@ pub const CONFIGS_PUSHED: &str = "otaru_configs_pushed_total";
 pub const BLOCK_BYTES: &str = "otaru_block_bytes_total";
 /// Tasks that came to an end, by `state`.
 pub const TASKS_ENDED: &str = "otaru_tasks_ended_total";
+/// Attempts that failed and are followed by another.
+pub const ATTEMPTS_FAILED: &str = "otaru_attempts_failed_total";
 /// Writes that shared one flush of the disk.
 pub const STORE_GROUP: &str = "otaru_store_group_size";
 
@@ -43,5 +45,6 @@ pub fn describe() {
     describe_counter!(CONFIGS_PUSHED, Unit::Count, "Configurations pushed to devices.");
     describe_counter!(BLOCK_BYTES, Unit::Bytes, "Bytes of files handed to devices in blocks over MQTT.");
     describe_counter!(TASKS_ENDED, Unit::Count, "Tasks that came to an end.");
+    describe_counter!(ATTEMPTS_FAILED, Unit::Count, "Attempts that failed and are followed by another.");
     describe_histogram!(STORE_GROUP, Unit::Count, "Writes that shared one flush of the disk.");
 }

@@ -142,8 +142,8 @@ pub struct Options {
     pub queued_reports_per_device: usize,
     /// Devices whose secrets, and tasks whose links, are kept in memory. Default 65 536 of each. Bounds memory.
     pub cached_devices: usize,
-    /// How long after a start no task fails for taking too long. Default 120 s. Devices that finished while the
-    /// platform was down get to say so: a fault of ours must not cost them their task.
+    /// How long after a start no deadline of a task is kept. Default 120 s. Devices that finished or answered while the
+    /// platform was down get to say so: a fault of ours must not cost them their task or an attempt.
     pub grace: Duration,
     /// How long to leave a store alone that does not work, and a device that does not take its notice. Default 1 s.
     pub try_again_after: Duration,
@@ -199,7 +199,7 @@ struct Inner {
     lanes: Lanes,
     /// When devices were seen, not written down yet.
     seen: Noted,
-    /// Connected devices that could not be told of their tasks, and since when.
+    /// Connected devices that are still to be told of their tasks, and since when.
     untold: Noted,
     /// Devices whose faults were logged lately, and when.
     complained: Cache<DeviceId, Timestamp>,

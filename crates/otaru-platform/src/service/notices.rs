@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use otaru_fleet::{CampaignId, Package, PackageId, Task, TaskId, TaskState, Transition};
+use otaru_fleet::{CampaignId, Package, PackageId, Task, TaskId, TaskState, Timestamp, Transition};
 use otaru_wire::{DeviceId, Notice, dialect::Question, mqtt::Message};
 use tokio::{
     sync::watch,
@@ -15,7 +15,7 @@ use super::{Service, meters};
 use crate::{
     gateway::Delivery,
     links::Grant,
-    store::{Page, StoreError},
+    store::{Applied, Page, StoreError},
 };
 
 /// Tasks read at a time while a campaign starts.
@@ -42,15 +42,15 @@ impl Service {
         }
     }
 
-    /// Tells a device of its task, if it is connected, and notes that it was told.
+    /// Tells a device of its task, if it is connected and the task is one to be told of now, and notes that it was told.
     pub(super) async fn tell(&self, task: &Task) -> Result<(), StoreError> {
         let device = &task.device;
-        if !self.inner.parts.outbox.is_connected(device) {
+        if !task.may_be_told(self.now()) || !self.inner.parts.outbox.is_connected(device) {
             return Ok(());
         }
         let notice = self.notice(task).await?;
         match self.half_of(device).await?.write_notice(device, self.now().0, &notice) {
-            Ok(message) => self.deliver(task, message).await,
+            Ok(message) => self.deliver(task, message, Task::on_notified).await,
             Err(error) => {
                 // Refused when the package was made, so this is a bug; the task keeps waiting where people see it.
                 error!(%device, task = task.id.0, %error, "task {} cannot be told: {error}", task.id);
@@ -68,9 +68,7 @@ impl Service {
     /// Tells a device of all its open tasks.
     pub(super) async fn tell_open_tasks(&self, device: &DeviceId) -> Result<(), StoreError> {
         for task in self.store().open_tasks(device).await? {
-            if task.state.may_download() {
-                self.tell(&task).await?;
-            }
+            self.tell(&task).await?;
         }
         Ok(())
     }
@@ -80,7 +78,7 @@ impl Service {
         let device = question.device;
         let notice = self.notice(task).await?;
         match self.half_of(device).await?.write_answer(question, Some(&notice)) {
-            Ok(message) => self.deliver(task, message).await,
+            Ok(message) => self.deliver(task, message, Task::on_asked).await,
             Err(error) => {
                 error!(%device, task = task.id.0, %error, "task {} cannot be told: {error}", task.id);
                 self.answer_nothing(question).await
@@ -100,14 +98,26 @@ impl Service {
         Ok(())
     }
 
-    async fn deliver(&self, task: &Task, message: Message) -> Result<(), StoreError> {
+    /// Hands the device a notice, and notes what `told` says of that.
+    async fn deliver(
+        &self,
+        task: &Task,
+        message: Message,
+        told: fn(&Task, Timestamp) -> Transition,
+    ) -> Result<(), StoreError> {
         let device = &task.device;
+        let in_writing = task.is_told_in_writing();
+        if in_writing && !self.note_told(task, told).await? {
+            // It changed meanwhile: what it is now is told, if that is still to be.
+            self.inner.untold.note(device, self.now());
+            return Ok(());
+        }
         match self.inner.parts.outbox.deliver(device, message) {
             Delivery::Queued => {
                 metrics::counter!(meters::NOTICES).increment(1);
-                if let Transition::To(next) = task.on_notified(self.now()) {
-                    // Stale means that the device has answered already: what it said stands.
-                    self.store().apply(task, next).await?;
+                if !in_writing {
+                    // False means that the device has answered already: what it said stands.
+                    self.note_told(task, told).await?;
                 }
             }
             Delivery::Offline => debug!(%device, "{device} left before it was told of task {}", task.id),
@@ -117,6 +127,16 @@ impl Service {
             }
         }
         Ok(())
+    }
+
+    /// False if the task changed since it was read.
+    async fn note_told(
+        &self,
+        task: &Task,
+        told: fn(&Task, Timestamp) -> Transition,
+    ) -> Result<bool, StoreError> {
+        let Transition::To(next) = told(task, self.now()) else { return Ok(true) };
+        Ok(self.apply(task, next).await? == Applied::Done)
     }
 
     /// Tells the connected devices of a campaign that has just begun, at a bounded rate. Devices that connect

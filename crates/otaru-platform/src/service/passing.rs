@@ -1,4 +1,4 @@
-//! Time passes: tasks that take too long fail, and it is written down when devices were seen.
+//! Time passes: tasks come to their deadlines, and it is written down when devices were seen.
 
 use std::{
     collections::HashMap,
@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use otaru_fleet::{Timestamp, Transition};
+use futures_util::future::join_all;
+use otaru_fleet::{Task, TaskState, Timestamp, Transition};
 use otaru_wire::DeviceId;
 use tokio::{sync::Notify, time::sleep};
 use tracing::error;
@@ -14,7 +15,7 @@ use tracing::error;
 use super::Service;
 use crate::store::{Applied, StoreError};
 
-/// Overdue tasks read at a time.
+/// Due tasks read at a time.
 const CHUNK: u32 = 500;
 /// The longest sleep: the wall clock may be set, and another node may have moved a deadline.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -97,6 +98,12 @@ impl Alarm {
         nearer
     }
 
+    /// Wakes whoever waits, as if the clock had been set.
+    #[cfg(test)]
+    pub(super) fn ring(&self) {
+        self.nearer.notify_one();
+    }
+
     /// Forgets the time that was set. To be called before the deadlines are read, so that none is missed.
     fn clear(&self) {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -104,7 +111,7 @@ impl Alarm {
 }
 
 impl Service {
-    /// Does what is due as time passes: ends tasks that take too long, writes down when devices were seen. Runs
+    /// Does what is due as time passes: keeps the deadlines of tasks, writes down when devices were seen. Runs
     /// until [`Service::stop`], then finishes what was taken and returns.
     pub async fn run(&self) {
         tokio::join!(self.keep_deadlines(), self.write_down_seen(), self.tell_untold());
@@ -112,31 +119,42 @@ impl Service {
         self.flush_seen().await;
     }
 
-    /// Ends the tasks whose time is up; gives how many. [`Service::run`] calls it when one is due.
+    /// Does what time asks of tasks ([`Task::on_deadline`]): fails what takes too long, is not answered or has not begun
+    /// when its campaign's validity ends, and lets next attempts begin. Gives how many it changed. [`Service::run`] calls
+    /// it when one is due.
     ///
     /// # Errors
-    /// The store's. What was ended stays ended.
-    pub async fn end_overdue(&self) -> Result<u64, StoreError> {
-        let mut ended = 0;
+    /// The store's. What was changed stays changed.
+    pub async fn meet_deadlines(&self) -> Result<u64, StoreError> {
+        let mut changed = 0;
         loop {
             let now = self.now();
             let due = self.store().due(now, CHUNK).await?;
             let mut decided = false;
-            for task in due {
-                let Transition::To(next) = task.on_timeout(now) else { continue };
-                decided = true;
-                // Stale means that the device spoke in this very moment; if it is still due, the next round sees.
-                if self.store().apply(&task, next.clone()).await? == Applied::Done {
-                    let mut task = task;
-                    task.apply(next);
-                    self.changed(&task);
-                    ended += 1;
+            // Together, so that they share one flush of the disk.
+            for met in join_all(due.iter().map(|task| self.meet_deadline(task, now))).await {
+                match met? {
+                    Some(Applied::Done) => (decided, changed) = (true, changed + 1),
+                    // The device spoke in this very moment; if the task is still due, the next round sees.
+                    Some(Applied::Stale) => decided = true,
+                    None => {}
                 }
             }
             if !decided {
-                return Ok(ended);
+                return Ok(changed);
             }
         }
+    }
+
+    async fn meet_deadline(&self, task: &Task, now: Timestamp) -> Result<Option<Applied>, StoreError> {
+        let Transition::To(next) = task.on_deadline(now) else { return Ok(None) };
+        let begins = next.state == TaskState::Queued && next.retry_at.is_none();
+        let applied = self.apply(task, next).await?;
+        // A device that is away is told as it connects.
+        if begins && applied == Applied::Done && self.inner.parts.outbox.is_connected(&task.device) {
+            self.inner.untold.note(&task.device, now);
+        }
+        Ok(Some(applied))
     }
 
     async fn keep_deadlines(&self) {
@@ -148,7 +166,7 @@ impl Service {
             let wait = match self.until_next_deadline().await {
                 Ok(wait) => wait,
                 Err(error) => {
-                    error!(%error, "failed to end tasks that take too long: {error}");
+                    error!(%error, "failed to do what is due, will try again: {error}");
                     self.inner.parts.options.try_again_after
                 }
             };
@@ -160,10 +178,10 @@ impl Service {
         }
     }
 
-    /// Ends what is overdue, and says how long nothing else will be.
+    /// Does what is due, and says how long nothing else will be.
     async fn until_next_deadline(&self) -> Result<Duration, StoreError> {
         self.inner.alarm.clear();
-        self.end_overdue().await?;
+        self.meet_deadlines().await?;
         let next = self.store().next_deadline().await?;
         if let Some(next) = next {
             self.inner.alarm.expect(next);
@@ -177,7 +195,7 @@ impl Service {
         }
     }
 
-    /// Tells devices again that are connected and could not be told.
+    /// Tells devices that are connected and could not be told before, or whose next attempt begins.
     async fn tell_untold(&self) {
         while self.noted(&self.inner.untold, self.inner.parts.options.try_again_after).await {
             for (device, since) in self.inner.untold.take() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use otaru_fleet::{Task, Transition};
+use otaru_fleet::{Next, Task, Transition};
 use otaru_wire::{
     DeviceId, Module, Report, Step, Version,
     dialect::{Question, Uplink},
@@ -93,7 +93,7 @@ impl Service {
         may
     }
 
-    async fn act(&self, topic: &str, uplink: &Uplink) -> Result<(), StoreError> {
+    pub(super) async fn act(&self, topic: &str, uplink: &Uplink) -> Result<(), StoreError> {
         let Uplink { device, id, report } = uplink;
         match report {
             Report::Version { module, version } => self.version_reported(device, module, version).await,
@@ -106,7 +106,7 @@ impl Service {
             }
             Report::NoticeTaken { push, code } => {
                 debug!(%device, ?push, code, "{device} answers a notice with code {code}");
-                Ok(())
+                self.notice_answered(device).await
             }
             Report::Block(request) => self.answer_block(device, id, request).await,
             Report::ConfigQuery => self.answer_config(device, id).await,
@@ -133,13 +133,13 @@ impl Service {
             if self.store().reported(device, module, version, decision, now).await? == Applied::Stale {
                 continue;
             }
-            if let Some(task) = &after {
-                self.changed(task);
+            if let (Some(before), Some(after)) = (&task, &after) {
+                self.changed(before, after);
             }
-            if let Some(task) = after.or(task).filter(|task| task.state.may_download()) {
-                self.tell(&task).await?;
-            }
-            return Ok(());
+            return match after.or(task) {
+                Some(task) => self.tell(&task).await,
+                None => Ok(()),
+            };
         }
         Err(StoreError::Conflict("the task would not hold still"))
     }
@@ -167,18 +167,30 @@ impl Service {
                     return Ok(());
                 }
             };
-            if self.store().apply(&task, next.clone()).await? == Applied::Done {
-                self.changed(&after(task, next));
+            if self.apply(&task, next).await? == Applied::Done {
                 return Ok(());
             }
         }
         Err(StoreError::Conflict("the task would not hold still"))
     }
 
+    /// The device acknowledged a notice, with whatever code: it is there. The acknowledgement names no module, so it is one
+    /// for each notice that has none yet. A refusal fails nothing: a device refuses a notice of what it is busy with
+    /// (jd-iot-engine §6.4).
+    async fn notice_answered(&self, device: &DeviceId) -> Result<(), StoreError> {
+        for task in self.store().open_tasks(device).await? {
+            if let Transition::To(next) = task.on_answered(self.now()) {
+                // Stale means that the device said more already, or that its time is up.
+                self.apply(&task, next).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The device asks for its task, or for fresh links.
     async fn asked(&self, question: &Question<'_>, module: &Module) -> Result<(), StoreError> {
         let asked_for = |task: &Task| {
-            task.state.may_download() && question.wanted.is_none_or(|wanted| *wanted == task.version)
+            task.may_be_told(self.now()) && question.wanted.is_none_or(|wanted| *wanted == task.version)
         };
         let task = self.open_task(question.device, module).await?.filter(asked_for);
         match task {
@@ -192,10 +204,22 @@ impl Service {
         Ok(tasks.into_iter().find(|task| task.module == *module))
     }
 
+    /// Writes a decision on a task as it was read, and tells everyone who should know.
+    pub(super) async fn apply(&self, seen: &Task, next: Next) -> Result<Applied, StoreError> {
+        let applied = self.store().apply(seen, next.clone()).await?;
+        if applied == Applied::Done {
+            self.changed(seen, &after(seen.clone(), next));
+        }
+        Ok(applied)
+    }
+
     /// Everyone who should know that a task changed hears of it.
-    pub(super) fn changed(&self, task: &Task) {
+    fn changed(&self, before: &Task, task: &Task) {
         if let Some(deadline) = task.deadline() {
             self.inner.alarm.set(deadline);
+        }
+        if task.attempt > before.attempt {
+            self.attempt_failed(before, task);
         }
         if !task.state.is_end() {
             return;
@@ -210,6 +234,17 @@ impl Service {
                 info!(%device, task = task.id.0, "task {} of {device} is {}: {reason}", task.id, task.state);
             }
         }
+    }
+
+    fn attempt_failed(&self, before: &Task, task: &Task) {
+        // Nothing of the task goes on until its next attempt.
+        self.release_held_config(&task.device);
+        metrics::counter!(meters::ATTEMPTS_FAILED).increment(1);
+        let (device, why) = (&task.device, task.reason.as_deref().unwrap_or_default());
+        info!(
+            %device, task = task.id.0, attempt = before.attempt,
+            "attempt {} of {} of task {} of {device} failed: {why}", before.attempt, task.attempts(), task.id
+        );
     }
 }
 
@@ -226,7 +261,7 @@ const fn kind(report: &Report) -> &'static str {
     }
 }
 
-fn after(mut task: Task, next: otaru_fleet::Next) -> Task {
+fn after(mut task: Task, next: Next) -> Task {
     task.apply(next);
     task
 }

@@ -195,7 +195,7 @@ pub trait Tasks: Send + Sync {
     ) -> Answer<'_, Vec<KnownTask>>;
     /// The open tasks of a device: at most one for each module.
     fn open_tasks(&self, device: &DeviceId) -> Answer<'_, Vec<Task>>;
-    /// Tasks in progress whose deadline is at or before `now`, at most `limit`.
+    /// Tasks whose deadline ([`Task::deadline`]) is at or before `now`, at most `limit`, the earliest first.
     fn due(&self, now: Timestamp, limit: u32) -> Answer<'_, Vec<Task>>;
     /// When the next deadline is.
     fn next_deadline(&self) -> Answer<'_, Option<Timestamp>>;

@@ -211,6 +211,18 @@ pub(crate) struct CampaignArgs {
     /// Minutes a device may take, from its first progress report
     #[arg(long, value_name = "MINUTES")]
     pub(crate) timeout: Option<u32>,
+    /// More attempts after one that failed, at most 5; never after a timeout
+    #[arg(long, value_name = "N")]
+    pub(crate) retries: Option<u8>,
+    /// Minutes from a failure to the next attempt, at most 4320 (default: 0, which is after 10 s)
+    #[arg(long, value_name = "MINUTES", requires = "retries")]
+    pub(crate) retry_interval: Option<u32>,
+    /// Days after which devices are told no more, and what has not begun fails, 1 to 30 (default: never)
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) valid_days: Option<u32>,
+    /// Seconds within which a device has to say something about its notice, 1 to 3600; else the attempt failed
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) answer_timeout: Option<u32>,
 }
 
 /// A digest method by its name on the command line.
@@ -266,7 +278,7 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TaskCommand {
-    /// List a campaign's tasks: device, state, progress, reason
+    /// List a campaign's tasks: device, state, progress, attempt, and what each waits for or why it failed
     List {
         /// The campaign's id
         #[arg(long, value_name = "ID")]

@@ -216,12 +216,7 @@ impl Demo {
             over: Over::Http,
         };
         let package = calls::create_package(&self.operator, &package)?;
-        let campaign = NewCampaign {
-            package_id: package.id,
-            devices: Some(devices),
-            source_versions: Vec::new(),
-            timeout_minutes: None,
-        };
+        let campaign = NewCampaign { devices: Some(devices), ..NewCampaign::over_all(package.id) };
         calls::create_campaign(&self.operator, &campaign)
     }
 

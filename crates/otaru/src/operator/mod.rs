@@ -3,6 +3,7 @@
 pub(crate) mod calls;
 mod client;
 mod config;
+mod tasks;
 mod watch;
 
 use std::path::Path;
@@ -10,16 +11,15 @@ use std::path::Path;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use otaru_platform::http::shapes::{
-    NewCampaign, NewDevice, NewPackage, NewProduct, PackageFile, Registration, Task,
+    NewCampaign, NewDevice, NewPackage, NewProduct, PackageFile, Registration,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-pub(crate) use self::{client::Client, config::config};
+pub(crate) use self::{client::Client, config::config, tasks::task};
 use crate::{
     cli::platform::{
         CampaignArgs, CampaignCommand, DeviceCommand, Operator, PackageArgs, PackageCommand, ProductCommand,
-        TaskCommand,
     },
     exit, output,
 };
@@ -157,14 +157,8 @@ fn upload(client: &Client, file: &Path) -> anyhow::Result<PackageFile> {
 pub(crate) fn campaign(args: Operator<CampaignCommand>) -> anyhow::Result<u8> {
     let client = Client::new(&args.platform)?;
     match args.command {
-        CampaignCommand::Create(CampaignArgs { package, devices, source_versions, timeout }) => {
-            let new = NewCampaign {
-                package_id: package,
-                devices,
-                source_versions: source_versions.unwrap_or_default(),
-                timeout_minutes: timeout,
-            };
-            let made = calls::create_campaign(&client, &new)?;
+        CampaignCommand::Create(campaign) => {
+            let made = calls::create_campaign(&client, &new_campaign(campaign))?;
             let mut text = format!("started campaign {}: {}", made.id, output::count(made.tasks, "device"));
             for skipped in &made.skipped {
                 text.push_str(&format!("\n  not {}: {}", skipped.device, skipped.reason));
@@ -199,20 +193,17 @@ pub(crate) fn campaign(args: Operator<CampaignCommand>) -> anyhow::Result<u8> {
     Ok(exit::SUCCESS)
 }
 
-pub(crate) fn task(args: Operator<TaskCommand>) -> anyhow::Result<u8> {
-    let client = Client::new(&args.platform)?;
-    let TaskCommand::List { campaign } = args.command;
-    let row = |task: &Task| {
-        vec![
-            task.device.to_string(),
-            task.state.to_string(),
-            format!("{} %", task.progress),
-            task.reason.clone().or_else(|| task.waiting_for.clone()).unwrap_or_default(),
-        ]
-    };
-    let tasks = calls::tasks(&client, campaign)?;
-    list(args.platform.json, &tasks, &["device", "state", "progress", "why"], row)?;
-    Ok(exit::SUCCESS)
+fn new_campaign(args: CampaignArgs) -> NewCampaign {
+    NewCampaign {
+        package_id: args.package,
+        devices: args.devices,
+        source_versions: args.source_versions.unwrap_or_default(),
+        timeout_minutes: args.timeout,
+        retries: args.retries,
+        retry_interval_minutes: args.retry_interval,
+        answer_timeout_seconds: args.answer_timeout,
+        valid_days: args.valid_days,
+    }
 }
 
 /// One thing: its JSON form, or words about it.

@@ -4,13 +4,13 @@ use std::{
     collections::BTreeMap,
     io::IsTerminal,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use otaru_platform::http::shapes::{Campaign, CampaignId, CampaignState, Task, TaskState};
 
-use super::{Client, calls};
+use super::{Client, calls, tasks::why};
 use crate::{exit, output};
 
 /// How often the platform is asked at most. The operator API has no push.
@@ -70,9 +70,9 @@ pub(super) fn counts(campaign: &Campaign) -> String {
 /// One way of showing a campaign, with what was shown last, so that only changes are shown.
 enum View {
     /// Each task's changes, one JSON object a line.
-    Json(BTreeMap<String, (TaskState, u8)>),
-    /// Each task's changes of state, where there is no terminal.
-    Lines(BTreeMap<String, TaskState>),
+    Json(BTreeMap<String, (u8, TaskState, u8)>),
+    /// Each task's changes of attempt and state, where there is no terminal.
+    Lines(BTreeMap<String, (u8, TaskState)>),
     /// A bar for each task.
     Bars(MultiProgress, BTreeMap<String, ProgressBar>),
     /// The counts of many tasks, where there is no terminal.
@@ -120,13 +120,14 @@ impl View {
             let device = task.device.to_string();
             match self {
                 View::Json(last) => {
-                    let now = (task.state, task.progress);
+                    let now = (task.attempt, task.state, task.progress);
                     if last.insert(device, now) != Some(now) {
                         output::json(task)?;
                     }
                 }
                 View::Lines(last) => {
-                    if last.insert(device, task.state) != Some(task.state) {
+                    let now = (task.attempt, task.state);
+                    if last.insert(device, now) != Some(now) {
                         output::line(format!("{}: {}", task.device, words(task)))?;
                     }
                 }
@@ -156,8 +157,9 @@ fn new_bar(name: &str, total: u64) -> ProgressBar {
 }
 
 fn words(task: &Task) -> String {
-    match task.reason.as_ref().or(task.waiting_for.as_ref()) {
-        Some(why) => format!("{} ({why})", task.state),
-        None => task.state.to_string(),
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    match why(task, now) {
+        why if why.is_empty() => task.state.to_string(),
+        why => format!("{} ({why})", task.state),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{extract::State, http::StatusCode};
-use otaru_fleet::{CampaignId, NewCampaign, Targets, TaskId, TaskState};
+use otaru_fleet::{CampaignId, NewCampaign, Rules, Targets, TaskId, TaskState};
 use serde::Deserialize;
 
 use super::Api;
@@ -17,21 +17,23 @@ use crate::{
     store::{MAX_PAGE, Page},
 };
 
+/// Seconds of a minute.
+const MINUTE: u64 = 60;
+/// Seconds of a day.
+const DAY: u64 = 24 * 60 * MINUTE;
+
 pub(crate) async fn create(
     State(api): State<Api>,
     Json(order): Json<shapes::NewCampaign>,
 ) -> Result<(StatusCode, axum::Json<shapes::CampaignMade>), ApiError> {
-    let timeout = match order.timeout_minutes {
-        Some(minutes) => Duration::from_secs(u64::from(minutes) * 60),
-        None => NewCampaign::DEFAULT_TIMEOUT,
-    };
+    let rules = rules(&order);
     let started = api
         .service
         .create_campaign(NewCampaign {
             package: order.package_id,
             targets: order.devices.map_or(Targets::All, Targets::List),
             source_versions: order.source_versions,
-            timeout,
+            rules,
         })
         .await?;
     let id = started.campaign.id;
@@ -49,6 +51,19 @@ pub(crate) async fn create(
             .collect(),
     };
     Ok((StatusCode::CREATED, axum::Json(made)))
+}
+
+fn rules(order: &shapes::NewCampaign) -> Rules {
+    let default = Rules::default();
+    let span =
+        |count: Option<u32>, unit: u64| count.map(|count| Duration::from_secs(u64::from(count) * unit));
+    Rules {
+        timeout: span(order.timeout_minutes, MINUTE).unwrap_or(default.timeout),
+        retries: order.retries.unwrap_or(default.retries),
+        retry_interval: span(order.retry_interval_minutes, MINUTE).unwrap_or(default.retry_interval),
+        answer_timeout: span(order.answer_timeout_seconds, 1),
+        valid_for: span(order.valid_days, DAY),
+    }
 }
 
 pub(crate) async fn list(
@@ -77,6 +92,7 @@ pub(crate) async fn show(
 async fn campaign(api: &Api, view: CampaignView) -> Result<shapes::Campaign, ApiError> {
     let package = api.service.package(view.campaign.package).await?.spec;
     let counts = TaskState::ALL.into_iter().map(|state| (state, view.counts.of(state)));
+    let rules = &view.campaign.rules;
     Ok(shapes::Campaign {
         id: view.campaign.id,
         package_id: view.campaign.package,
@@ -85,6 +101,11 @@ async fn campaign(api: &Api, view: CampaignView) -> Result<shapes::Campaign, Api
         module: package.module,
         state: view.campaign.state,
         counts: counts.filter(|(_, count)| *count > 0).collect(),
+        timeout_minutes: rules.timeout.as_secs() / MINUTE,
+        retries: rules.retries,
+        retry_interval_minutes: rules.retry_interval.as_secs() / MINUTE,
+        answer_timeout_seconds: rules.answer_timeout.map(|time| time.as_secs()),
+        expires_ms: view.campaign.expires_at().map(|at| at.0),
         created_ms: view.campaign.created_at.0,
         ended_ms: view.campaign.ended_at.map(|at| at.0),
     })
@@ -121,6 +142,9 @@ pub(crate) async fn tasks(
 
 fn task(TaskView { task, hold, .. }: TaskView) -> shapes::Task {
     shapes::Task {
+        attempt: task.attempt,
+        attempts: task.attempts(),
+        retry_ms: task.retry_at.map(|at| at.0),
         id: task.id,
         campaign_id: task.campaign,
         product_key: task.device.product,

@@ -173,12 +173,12 @@ async fn a_task_that_takes_too_long_fails_by_the_clock() {
     let campaign = world.campaign(world.package("2.0.0", "default").await).await;
     let session = world.connect(&pump).await;
     world.pass(Duration::from_secs(7200));
-    assert_eq!(world.service.end_overdue().await, Ok(0), "the time runs from the first progress");
+    assert_eq!(world.service.meet_deadlines().await, Ok(0), "the time runs from the first progress");
     world.report_step(&session, Step::Percent(1)).await;
     world.pass(Duration::from_secs(3599));
-    assert_eq!(world.service.end_overdue().await, Ok(0));
+    assert_eq!(world.service.meet_deadlines().await, Ok(0));
     world.pass(Duration::from_secs(1));
-    assert_eq!(world.service.end_overdue().await, Ok(1));
+    assert_eq!(world.service.meet_deadlines().await, Ok(1));
     let task = world.task(campaign, &pump).await;
     assert_eq!(task.state, TaskState::Failed);
     assert!(task.reason.unwrap().starts_with("timeout"));
@@ -189,7 +189,8 @@ async fn the_platform_keeps_the_deadline_by_itself() {
     let mut world = World::new().await;
     let pump = world.device("pump-1").await;
     let package = world.package("2.0.0", "default").await;
-    let order = NewCampaign { timeout: Duration::from_secs(1), ..NewCampaign::over_all(package) };
+    let rules = Rules { timeout: Duration::from_secs(1), ..Rules::default() };
+    let order = NewCampaign { rules, ..NewCampaign::over_all(package) };
     let campaign = world.service.create_campaign(order).await.unwrap().campaign.id;
     let session = world.connect(&pump).await;
     let running = tokio::spawn({

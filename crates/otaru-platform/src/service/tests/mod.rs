@@ -7,6 +7,7 @@ mod main_job;
 mod operators;
 mod refusals;
 mod registering;
+mod rules;
 mod troubles;
 
 use std::{
@@ -18,7 +19,7 @@ use std::{
 };
 
 use futures_util::stream;
-use otaru_fleet::{CampaignId, Dialect, NewCampaign, Over, PackageId, Secret, Task};
+use otaru_fleet::{CampaignId, Dialect, NewCampaign, Over, PackageId, Rules, Secret, Task};
 use otaru_wire::{
     DeviceName, DigestMethod, Module, Notice, ProductKey, Report, Step, Version,
     dialect::{Credentials, DeviceHalf as _, Downlink, Transport, aliyun},

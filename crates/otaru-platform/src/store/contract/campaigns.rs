@@ -9,20 +9,20 @@ pub(in crate::store) async fn a_campaign_is_planned_whole_and_every_skip_is_expl
     let order = NewCampaign {
         targets: Targets::List(vec![name("d1"), name("d2"), name("d3"), name("nobody"), name("d1")]),
         source_versions: vec![v("1.0.0"), v("1.0.1")],
-        timeout: Duration::from_secs(90),
+        rules: rules(),
         ..NewCampaign::over_all(package)
     };
     let planned = store.add_campaign(order, NOW).await.unwrap();
     assert_eq!((planned.tasks, planned.skipped), (1, 3));
     assert_eq!(store.campaign(planned.campaign.id).await.unwrap(), planned.campaign);
-    assert_eq!(planned.campaign.scope, Scope::List(4));
+    assert_eq!((planned.campaign.scope, &planned.campaign.rules), (Scope::List(4), &rules()));
     assert_eq!(planned.campaign.source_versions, [v("1.0.0"), v("1.0.1")]);
 
     let tasks = store.tasks(planned.campaign.id, None, Page::first(10)).await.unwrap();
     assert_eq!(tasks.len(), 1);
     let task = &tasks[0].task;
     assert_eq!((&task.device, task.state, &task.version), (&id("d1"), TaskState::Queued, &v("2.0.0")));
-    assert_eq!((task.source_version.clone(), task.timeout), (Some(v("1.0.0")), Duration::from_secs(90)));
+    assert_eq!((task.source_version.clone(), &task.rules), (Some(v("1.0.0")), &rules()));
     let skips = store.skips(planned.campaign.id, Page::first(10)).await.unwrap();
     let expected = [
         ("d2", SkipReason::AtTarget),

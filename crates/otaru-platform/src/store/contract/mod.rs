@@ -4,10 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use otaru_fleet::{
     Campaign, CampaignError, CampaignState, Device, Dialect, NewCampaign, NewPackage, Over, PackageFile,
-    PackageId, Product, Registrants, RegistrationRule, Scope, Secret, SkipReason, Targets, Task, TaskId,
-    TaskState, Timestamp, Transition,
+    PackageId, Product, Registrants, RegistrationRule, Rules, Scope, Secret, SkipReason, Targets, Task,
+    TaskId, TaskState, Timestamp, Transition,
 };
-use otaru_wire::{DeviceId, DeviceName, DigestMethod, MAX_SUB_DEVICES, Module, ProductKey, Step, Version};
+use otaru_wire::{
+    DeviceId, DeviceName, DigestMethod, Failure, MAX_SUB_DEVICES, Module, ProductKey, Step, Version,
+};
 
 use super::*;
 use crate::files::{FileId, Stored};
@@ -41,6 +43,8 @@ macro_rules! store_contract {
                 a_device_has_at_most_one_open_task_for_a_module
                 a_canceled_campaign_ends_its_open_tasks_and_only_those
                 deadlines_are_found_in_order
+                an_attempt_its_answer_and_its_deadline_come_back_as_decided
+                a_campaign_with_a_validity_has_a_deadline_from_the_start
                 a_device_cannot_make_the_store_grow_without_bound
                 the_time_a_device_was_seen_never_goes_back
                 tokens_and_secrets_are_kept
@@ -134,6 +138,17 @@ async fn fleet(store: &impl Store, devices: &[&str]) -> PackageId {
         store.reported(&id(device_name), &main_module(), &v("1.0.0"), None, NOW).await.unwrap();
     }
     store.add_package(package("2.0.0"), NOW).await.unwrap().id
+}
+
+/// Rules of which none is the default.
+fn rules() -> Rules {
+    Rules {
+        timeout: Duration::from_secs(90),
+        retries: 2,
+        retry_interval: Duration::from_secs(600),
+        answer_timeout: Some(Duration::from_secs(10)),
+        valid_for: Some(Rules::MIN_VALIDITY),
+    }
 }
 
 async fn campaign(store: &impl Store, package: PackageId) -> Campaign {

@@ -49,7 +49,8 @@ pub(in crate::store) async fn a_version_report_stands_even_if_its_decision_is_st
 
 pub(in crate::store) async fn deadlines_are_found_in_order(store: impl Store) {
     let package = fleet(&store, &["d1", "d2"]).await;
-    let order = NewCampaign { timeout: Duration::from_secs(1), ..NewCampaign::over_all(package) };
+    let rules = Rules { timeout: Duration::from_secs(1), ..Rules::default() };
+    let order = NewCampaign { rules, ..NewCampaign::over_all(package) };
     store.add_campaign(order, NOW).await.unwrap();
     assert_eq!(store.next_deadline().await, Ok(None));
     for (device, at) in [("d1", 20_000), ("d2", 10_000)] {
@@ -62,6 +63,48 @@ pub(in crate::store) async fn deadlines_are_found_in_order(store: impl Store) {
     let due = store.due(Timestamp(21_000), 10).await.unwrap();
     assert_eq!(due.iter().map(|task| task.device.clone()).collect::<Vec<_>>(), [id("d2"), id("d1")]);
     assert_eq!(store.due(Timestamp(21_000), 1).await.unwrap().len(), 1);
-    store.apply(&due[0], to(due[0].on_timeout(Timestamp(21_000)))).await.unwrap();
+    store.apply(&due[0], to(due[0].on_deadline(Timestamp(21_000)))).await.unwrap();
     assert_eq!(store.next_deadline().await, Ok(Some(Timestamp(21_000))));
+}
+
+pub(in crate::store) async fn an_attempt_its_answer_and_its_deadline_come_back_as_decided(store: impl Store) {
+    let package = fleet(&store, &["d1"]).await;
+    let order = NewCampaign { rules: rules(), ..NewCampaign::over_all(package) };
+    store.add_campaign(order, NOW).await.unwrap();
+    let decisions: [fn(&Task) -> Transition; 5] = [
+        |task| task.on_notified(Timestamp(2_000)),
+        |task| task.on_answered(Timestamp(3_000)),
+        |task| task.on_progress(Step::Failed(Failure::Write), "full", Timestamp(4_000)),
+        |task| task.on_deadline(Timestamp(604_000)),
+        |task| task.on_notified(Timestamp(605_000)),
+    ];
+    for decide in decisions {
+        let read = task_of(&store, "d1").await;
+        let next = to(decide(&read));
+        assert_eq!(store.apply(&read, next.clone()).await, Ok(Applied::Done));
+        let mut expected = read;
+        expected.apply(next);
+        assert_eq!(task_of(&store, "d1").await, expected);
+        assert_eq!(store.next_deadline().await, Ok(expected.deadline()));
+        let due = store.due(expected.deadline().unwrap(), 10).await.unwrap();
+        assert_eq!(due, [expected]);
+    }
+    assert_eq!(task_of(&store, "d1").await.attempt, 2);
+}
+
+pub(in crate::store) async fn a_campaign_with_a_validity_has_a_deadline_from_the_start(store: impl Store) {
+    let package = fleet(&store, &["d1", "d2"]).await;
+    let order = NewCampaign { rules: rules(), ..NewCampaign::over_all(package) };
+    let campaign = store.add_campaign(order, NOW).await.unwrap().campaign;
+    let end = NOW + Rules::MIN_VALIDITY;
+    assert_eq!(campaign.expires_at(), Some(end));
+    assert_eq!(store.next_deadline().await, Ok(Some(end)));
+    assert_eq!(store.due(Timestamp(end.0 - 1), 10).await, Ok(vec![]));
+    for task in store.due(end, 10).await.unwrap() {
+        let expired = to(task.on_deadline(end));
+        store.apply(&task, expired).await.unwrap();
+    }
+    let ended = store.campaign(campaign.id).await.unwrap();
+    assert_eq!((ended.state, ended.ended_at), (CampaignState::Ended, Some(end)));
+    assert_eq!(store.next_deadline().await, Ok(None));
 }

@@ -158,16 +158,27 @@ fn insert_campaign(
     let sources: Vec<&str> = new.source_versions.iter().map(Version::as_str).collect();
     connection
         .prepare_cached(
-            "INSERT INTO campaigns (package, listed, source_versions, timeout_ms, state, created_at) \
-             VALUES (?1, ?2, ?3, ?4, 'running', ?5)",
+            "INSERT INTO campaigns (package, listed, source_versions, state, created_at, timeout_ms, retries, \
+                 retry_interval_ms, answer_timeout_ms, valid_for_ms) \
+             VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
-        .execute((int(new.package.0), listed, sources.join(" "), rows::millis(new.timeout), int(now.0)))?;
+        .execute((
+            int(new.package.0),
+            listed,
+            sources.join(" "),
+            int(now.0),
+            rows::millis(new.rules.timeout),
+            new.rules.retries,
+            rows::millis(new.rules.retry_interval),
+            new.rules.answer_timeout.map(rows::millis),
+            new.rules.valid_for.map(rows::millis),
+        ))?;
     Ok(Campaign {
         id: CampaignId(u64::try_from(connection.last_insert_rowid()).unwrap_or_default()),
         package: new.package,
         scope,
         source_versions: new.source_versions.clone(),
-        timeout: new.timeout,
+        rules: new.rules.clone(),
         state: CampaignState::Running,
         created_at: now,
         ended_at: None,
@@ -211,8 +222,9 @@ impl<'c> Planner<'c> {
             read_one: connection.prepare_cached(&format!("{known} AND d.name = ?3"))?,
             add_task: connection.prepare_cached(
                 "INSERT INTO tasks (campaign, package, device, module, version, source_version, state, progress, \
-                     timeout_ms, created_at, updated_at, revision) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?9, 0)",
+                     timeout_ms, created_at, updated_at, revision, retries, retry_interval_ms, \
+                     answer_timeout_ms, valid_for_ms, deadline_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?9, 0, ?10, ?11, ?12, ?13, ?14)",
             )?,
             add_skip: connection
                 .prepare_cached("INSERT INTO skips (campaign, device, reason) VALUES (?1, ?2, ?3)")?,
@@ -265,6 +277,7 @@ impl<'c> Planner<'c> {
         match plan(self.order, &candidate) {
             Plan::Skip(reason) => self.skip(&candidate.device.device, &reason),
             Plan::Task { source_version } => {
+                let rules = &self.campaign.rules;
                 self.add_task.execute(params![
                     int(self.campaign.id.0),
                     int(self.campaign.package.0),
@@ -273,8 +286,13 @@ impl<'c> Planner<'c> {
                     self.order.version.as_str(),
                     source_version.as_ref().map(Version::as_str),
                     TaskState::Queued.as_str(),
-                    rows::millis(self.campaign.timeout),
+                    rows::millis(rules.timeout),
                     int(self.campaign.created_at.0),
+                    rules.retries,
+                    rows::millis(rules.retry_interval),
+                    rules.answer_timeout.map(rows::millis),
+                    rules.valid_for.map(rows::millis),
+                    rows::maybe_int(self.campaign.expires_at()),
                 ])?;
                 self.tasks += 1;
                 Ok(())

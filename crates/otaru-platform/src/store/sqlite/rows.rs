@@ -3,8 +3,8 @@
 use std::{error::Error, time::Duration};
 
 use otaru_fleet::{
-    Campaign, CampaignId, CampaignState, Device, PackageId, Product, RegistrationRule, Scope, Secret, Task,
-    TaskId, TaskState, Timestamp,
+    Campaign, CampaignId, CampaignState, Device, PackageId, Product, RegistrationRule, Rules, Scope, Secret,
+    Task, TaskId, TaskState, Timestamp,
 };
 use otaru_wire::{DeviceId, DigestMethod, Version};
 use rusqlite::{
@@ -43,8 +43,8 @@ pub(super) fn device(row: &Row<'_>) -> Result<Device> {
     })
 }
 
-pub(super) const CAMPAIGN: &str =
-    "id, package, listed, source_versions, timeout_ms, state, created_at, ended_at";
+pub(super) const CAMPAIGN: &str = "id, package, listed, source_versions, timeout_ms, state, created_at, ended_at, \
+     retries, retry_interval_ms, answer_timeout_ms, valid_for_ms";
 
 pub(super) fn campaign(row: &Row<'_>) -> Result<Campaign> {
     let sources: String = row.get(3)?;
@@ -59,7 +59,7 @@ pub(super) fn campaign(row: &Row<'_>) -> Result<Campaign> {
             .split_ascii_whitespace()
             .map(|text| Version::new(text).map_err(|error| unreadable(3, error)))
             .collect::<Result<_>>()?,
-        timeout: Duration::from_millis(number(row, 4)?),
+        rules: rules(row, 4, 8)?,
         state: match row.get_ref(5)?.as_str()? {
             "running" => CampaignState::Running,
             "ended" => CampaignState::Ended,
@@ -74,7 +74,8 @@ pub(super) fn campaign(row: &Row<'_>) -> Result<Campaign> {
 /// Of `tasks t JOIN devices d`.
 pub(super) const TASK: &str = "t.id, t.campaign, t.package, d.product, d.name, t.module, t.version, \
      t.source_version, t.state, t.progress, t.reason, t.timeout_ms, t.created_at, t.notified_at, \
-     t.first_progress_at, t.updated_at, t.revision";
+     t.first_progress_at, t.updated_at, t.revision, t.retries, t.retry_interval_ms, t.answer_timeout_ms, \
+     t.valid_for_ms, t.attempt, t.retry_at, t.answered_at";
 
 pub(super) fn task(row: &Row<'_>) -> Result<Task> {
     Ok(Task {
@@ -88,9 +89,12 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
         state: state(row, 8)?,
         progress: row.get(9)?,
         reason: row.get(10)?,
-        timeout: Duration::from_millis(number(row, 11)?),
+        rules: rules(row, 11, 17)?,
+        attempt: row.get(21)?,
+        retry_at: maybe_time(row, 22)?,
         created_at: time(row, 12)?,
         notified_at: maybe_time(row, 13)?,
+        answered_at: maybe_time(row, 23)?,
         first_progress_at: maybe_time(row, 14)?,
         updated_at: time(row, 15)?,
         revision: number(row, 16)?,
@@ -99,7 +103,21 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
 
 /// [`TASK`], then `d.last_seen_at`.
 pub(super) fn known_task(row: &Row<'_>) -> Result<KnownTask> {
-    Ok(KnownTask { task: task(row)?, device_seen_at: maybe_time(row, 17)? })
+    Ok(KnownTask { task: task(row)?, device_seen_at: maybe_time(row, 24)? })
+}
+
+/// The timeout at one place, the other rules from another on: they came later.
+fn rules(row: &Row<'_>, timeout: usize, others: usize) -> Result<Rules> {
+    let maybe_span = |column| -> Result<Option<Duration>> {
+        Ok(maybe_time(row, column)?.map(|time| Duration::from_millis(time.0)))
+    };
+    Ok(Rules {
+        timeout: Duration::from_millis(number(row, timeout)?),
+        retries: row.get(others)?,
+        retry_interval: Duration::from_millis(number(row, others + 1)?),
+        answer_timeout: maybe_span(others + 2)?,
+        valid_for: maybe_span(others + 3)?,
+    })
 }
 
 pub(super) fn state(row: &Row<'_>, column: usize) -> Result<TaskState> {

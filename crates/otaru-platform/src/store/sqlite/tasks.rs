@@ -29,7 +29,7 @@ pub(super) fn has_open_task_sql() -> String {
 }
 
 pub(super) const WRITE_TASK: &str = "UPDATE tasks SET state = ?3, progress = ?4, reason = ?5, source_version = ?6, notified_at = ?7, \
-                 first_progress_at = ?8, deadline_at = ?9, updated_at = ?10, revision = ?2 + 1 \
+                 first_progress_at = ?8, deadline_at = ?9, updated_at = ?10, attempt = ?11, retry_at = ?12, answered_at = ?13, revision = ?2 + 1 \
              WHERE id = ?1 AND revision = ?2";
 
 pub(super) const DEVICE_ROW: &str = "SELECT id FROM devices WHERE product = ?1 AND name = ?2";
@@ -151,6 +151,9 @@ pub(super) fn write_task(connection: &Connection, task: &Task) -> Result<bool, S
         maybe_int(task.first_progress_at),
         maybe_int(task.deadline()),
         int(task.updated_at.0),
+        task.attempt,
+        maybe_int(task.retry_at),
+        maybe_int(task.answered_at),
     ])?;
     Ok(written == 1)
 }

@@ -40,7 +40,7 @@ async fn a_database_of_a_newer_program_is_refused_and_left_alone() {
     drop(Sqlite::open(Location::File(path.clone())).unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = Sqlite::open(Location::File(path.clone())).err();
-    assert_eq!(refused, Some(StoreError::TooNew { found: 99, known: 3 }));
+    assert_eq!(refused, Some(StoreError::TooNew { found: 99, known: 4 }));
     let version: u32 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 99);

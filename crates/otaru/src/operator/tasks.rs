@@ -1,0 +1,73 @@
+//! `otaru task`: a campaign's tasks, each with what it waits for or why it came to its end.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use indicatif::HumanDuration;
+use otaru_platform::http::shapes::Task;
+
+use super::{Client, calls, list};
+use crate::{
+    cli::platform::{Operator, TaskCommand},
+    exit,
+};
+
+pub(crate) fn task(args: Operator<TaskCommand>) -> anyhow::Result<u8> {
+    let client = Client::new(&args.platform)?;
+    let TaskCommand::List { campaign } = args.command;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let row = |task: &Task| {
+        vec![
+            task.device.to_string(),
+            task.state.to_string(),
+            format!("{} %", task.progress),
+            format!("{} of {}", task.attempt, task.attempts),
+            why(task, now),
+        ]
+    };
+    let tasks = calls::tasks(&client, campaign)?;
+    list(args.platform.json, &tasks, &["device", "state", "progress", "attempt", "why"], row)?;
+    Ok(exit::SUCCESS)
+}
+
+/// What a task waits for, and when, or why it came to its end; empty if it succeeded. `now` counts from 1970.
+pub(super) fn why(task: &Task, now: Duration) -> String {
+    let Some(mut text) = task.waiting_for.clone() else { return task.reason.clone().unwrap_or_default() };
+    if let Some(at) = task.retry_ms {
+        let left = Duration::from_millis(at).saturating_sub(now);
+        text.push_str(&format!(" in {}", HumanDuration(left)));
+    }
+    if let Some(before) = &task.reason {
+        text.push_str(&format!("; the attempt before: {before}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn task(changed: Value) -> Task {
+        let mut task = json!({"id": 1, "campaign_id": 1, "product_key": "a1Pump", "device": "pump-01",
+            "module": "default", "version": "2.0.0", "state": "queued", "progress": 0, "attempt": 2, "attempts": 4,
+            "retry_ms": null, "reason": null, "waiting_for": null, "created_ms": 0, "updated_ms": 0});
+        let Value::Object(changed) = changed else { panic!("{changed}") };
+        task.as_object_mut().unwrap().extend(changed);
+        serde_json::from_value(task).unwrap()
+    }
+
+    #[test]
+    fn a_task_between_two_attempts_says_when_the_next_one_begins_and_why_the_one_before_failed() {
+        let waits = task(json!({"waiting_for": "waits to be tried again (attempt 2 of 4)",
+            "reason": "download failed (-2)", "retry_ms": 600_000}));
+        assert_eq!(
+            why(&waits, Duration::ZERO),
+            "waits to be tried again (attempt 2 of 4) in 10 minutes; the attempt before: download failed (-2)"
+        );
+        assert!(why(&waits, Duration::from_secs(9_999)).contains(" in 0 seconds;"), "a clock that is ahead");
+        let failed = task(json!({"state": "failed", "reason": "writing failed (-4)"}));
+        assert_eq!(why(&failed, Duration::ZERO), "writing failed (-4)");
+        assert_eq!(why(&task(json!({"state": "succeeded"})), Duration::ZERO), "");
+    }
+}
