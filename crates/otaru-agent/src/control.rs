@@ -6,6 +6,8 @@
 //! | `postpone SECONDS` | asks to be asked again later |
 //! | `refuse REASON` | refuses it; the platform is told the reason |
 //! | `cancel` | takes back the Task in hand |
+//! | `ask-task MODULE` | asks the platform whether it has a Task for the module |
+//! | `ask-config` | asks the platform for its Config |
 //! | `report MODULE STEP TEXT` | reports by hand: STEP is 0 to 100 percent or −1 to −4, TEXT may be left out |
 //! | `stop` | ends the agent |
 //!
@@ -48,6 +50,7 @@ pub(crate) enum Order {
     Postpone(Duration),
     Refuse(String),
     Cancel,
+    AskTask(Module),
     AskConfig,
     Report(Module, Step, String),
     Stop,
@@ -56,7 +59,9 @@ pub(crate) enum Order {
 /// Why a line is no order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OrderError {
-    #[error("{0:?} is no order; known are accept, postpone, refuse, cancel, ask-config, report and stop")]
+    #[error(
+        "{0:?} is no order; known are accept, postpone, refuse, cancel, ask-task, ask-config, report and stop"
+    )]
     Unknown(String),
     #[error("{order} takes {takes}")]
     Arguments { order: &'static str, takes: &'static str },
@@ -75,6 +80,9 @@ impl FromStr for Order {
         match word {
             "accept" => alone(Order::Accept, "accept"),
             "cancel" => alone(Order::Cancel, "cancel"),
+            "ask-task" => {
+                Module::new(rest).map(Order::AskTask).map_err(|_| takes("ask-task", "the name of a module"))
+            }
             "ask-config" => alone(Order::AskConfig, "ask-config"),
             "stop" => alone(Order::Stop, "stop"),
             "postpone" => match rest.parse() {

@@ -98,6 +98,12 @@ impl Handle {
         self.say(Input::Report { module, step, description: description.into() });
     }
 
+    /// Asks the platform whether it has a Task for this module ("query firmware"). What it pushes is taken without a
+    /// question; this is for who does not want to rely on that.
+    pub fn ask_task(&self, module: Module) {
+        self.say(Input::AskTask(module));
+    }
+
     /// Asks the platform for its Config, and takes it even if it is the one taken last. Without `[remote_config]` in the
     /// agent's configuration there is no place for it, and it is refused.
     pub fn ask_config(&self) {
@@ -110,6 +116,7 @@ impl Handle {
             Order::Postpone(pause) => self.postpone(pause),
             Order::Refuse(reason) => self.refuse(reason),
             Order::Cancel => self.cancel(),
+            Order::AskTask(module) => self.ask_task(module),
             Order::AskConfig => self.ask_config(),
             Order::Report(module, step, text) => self.report(module, step, text),
             Order::Stop => self.stop(),

@@ -25,6 +25,8 @@ pub(crate) enum Cue {
     Disconnected,
     Notice(Notice),
     NoTask,
+    /// A module was put aside, to be asked for.
+    PutAside,
     Block(otaru_wire::Block),
     /// The block in flight came and cannot be used.
     BadBlock(otaru_wire::BlockError),

@@ -29,6 +29,10 @@ pub enum Input {
     },
     /// The user's answer to [`Event::Offered`] or, as [`Decision::Accept`] or [`Decision::Postpone`], to [`Event::Staged`].
     Decision(Decision),
+    /// The user wants to know whether the platform has a Task for this module ("query firmware"). It is asked when no Task
+    /// is in hand and the session is up; if there is one, [`Event::Offered`] follows. [`Event::Ignored`] if the device has
+    /// no such module.
+    AskTask(Module),
     /// The user takes back the Task in hand; [`Event::Ignored`] if there is none or it is activated already.
     Cancel,
     /// That fetch waits its turn, because its doer serves several devices: its silence means nothing until

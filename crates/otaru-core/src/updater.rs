@@ -170,6 +170,7 @@ impl Updater {
                 }
                 Some(Cue::Decision(decision))
             }
+            Input::AskTask(module) => self.put_aside(module),
             Input::Cancel => Some(Cue::Cancel),
             Input::Report { module, step, description } => self.report(module, step, description),
             Input::Stopping => Some(Cue::Stopping),
@@ -249,6 +250,16 @@ impl Updater {
             Some(State::Staged(state)) => state.asks(),
             _ => false,
         }
+    }
+
+    /// The user asks for a module's Task.
+    fn put_aside(&mut self, module: Module) -> Option<Cue> {
+        if self.cx.running(&module).is_none() {
+            ignore(&mut self.cx, alloc::format!("a question by hand: this device has no module {module}"));
+            return None;
+        }
+        self.cx.put_aside(module);
+        Some(Cue::PutAside)
     }
 
     /// A report by hand. Gives the cue, if it ends the Task in hand.

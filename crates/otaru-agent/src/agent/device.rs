@@ -5,15 +5,17 @@ use std::{
     path::PathBuf,
 };
 
-use otaru_core::{Boot, Input, SlotError, Updater};
+use otaru_core::{Boot, Input, Output, SlotError, Updater};
 use otaru_wire::{DeviceId, Instant, Module};
 
 use super::{Shared, TRAFFIC_INTERVAL, health::Health};
 use crate::{
+    boot::BootError,
     command::RunningCommand,
-    config::RebootMode,
+    config::{RebootConfig, RebootMode},
     events::{AgentEvent, ModuleState},
-    install::{Installers, Lent, Settled, Standing, Surroundings},
+    handle::{Done, Wake},
+    install::{Installers, Lent, Running, Settled, Standing, Surroundings},
     number::DeviceNumber,
     record_store::RecordStore,
     remote_config::ConfigFile,
@@ -74,7 +76,7 @@ pub(super) enum Reboot {
 }
 
 impl Reboot {
-    pub(super) fn own(config: &crate::config::RebootConfig) -> Self {
+    pub(super) fn own(config: &RebootConfig) -> Self {
         match (config.mode, &config.command) {
             (RebootMode::Command, Some(command)) => Self::Machine(command.clone()),
             _ => Self::Process,
@@ -102,7 +104,7 @@ impl Device {
                 tracing::debug!(device = %self.id, "an input was refused: {error}");
             }
             while let Some(output) = self.updater.poll() {
-                if let otaru_core::Output::Store { bytes, .. } = &output
+                if let Output::Store { bytes, .. } = &output
                     && !body
                 {
                     self.downloaded_bytes += bytes.len() as u64; // a block, which came as a message
@@ -119,8 +121,7 @@ impl Device {
     /// What its modules run.
     pub(super) fn modules(&self) -> Vec<ModuleState> {
         let running = self.surroundings.markers().running().into_iter();
-        let state =
-            |it: crate::Running| ModuleState { module: it.module, version: it.version, slot: it.slot };
+        let state = |it: Running| ModuleState { module: it.module, version: it.version, slot: it.slot };
         running.map(state).collect()
     }
 
@@ -128,11 +129,7 @@ impl Device {
     ///
     /// # Errors
     /// Without a boot marker nobody knows what runs.
-    pub(super) fn boot(
-        &mut self,
-        shared: &mut Shared,
-        observer: &mut Observer<'_>,
-    ) -> Result<(), crate::BootError> {
+    pub(super) fn boot(&mut self, shared: &mut Shared, observer: &mut Observer<'_>) -> Result<(), BootError> {
         let boot = self.surroundings.markers().start(&self.installers.booted())?;
         let running = self.surroundings.markers().running();
         let event = match self.is_own() {
@@ -150,8 +147,7 @@ impl Device {
         // Its programs may take their time, and nobody else is to wait for them.
         let (number, sender) = (self.number, shared.sender.clone());
         let done = move |settled| {
-            let _ =
-                sender.send(crate::handle::Wake::Done(number, crate::handle::Done::Settled(boot, settled)));
+            let _ = sender.send(Wake::Done(number, Done::Settled(boot, settled)));
         };
         match self.surroundings.settle(lent, done) {
             Ok(()) => self.at_work += 1,

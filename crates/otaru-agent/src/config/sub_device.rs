@@ -127,3 +127,62 @@ pub(super) fn module_versions(default: &Version, modules: &[ModuleConfig]) -> Ve
     let named = modules.iter().map(|module| (module.name.clone(), module.version.clone()));
     std::iter::once((Module::default(), default.clone())).chain(named).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+
+    const OWN: &str = "[device]\nproduct_key = \"p\"\ndevice_name = \"own\"\ndevice_secret = \"s3cret\"\nversion = \"1\"\n\
+                       [broker]\naddress = \"127.0.0.1:1883\"\n[storage]\ndir = \"state\"\n";
+
+    fn table(product: &str, name: &str, more: &str) -> String {
+        format!(
+            "[[sub_device]]\nproduct_key = \"{product}\"\ndevice_name = \"{name}\"\ndevice_secret = \"s3cret-{name}\"\n\
+             version = \"1\"\n{more}\n"
+        )
+    }
+
+    fn parse(tables: &[String]) -> Result<Config, String> {
+        let text = format!("{OWN}{}", tables.concat());
+        Config::parse(&text, "agent.toml", Path::new("/base")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_device_behind_this_one_has_the_keys_of_a_device_and_paths_from_the_files_folder() {
+        let more = "install = { kind = \"file\", path = \"a.bin\" }\nhealth = { command = [\"h\"] }\n\
+                    reboot = { command = [\"r\"], trial_boots = 7 }\n\
+                    [[sub_device.module]]\nname = \"m\"\nversion = \"2\"\ninstall = { kind = \"file\", path = \"b.bin\" }";
+        let config = parse(&[table("q", "one", more)]).unwrap();
+        let [device] = &config.sub_devices[..] else { panic!() };
+        assert_eq!(device.id().to_string(), "q/one");
+        assert_eq!(device.paths(), [Path::new("/base/b.bin"), Path::new("/base/a.bin")]);
+        let versions = device.module_versions();
+        let versions: Vec<_> = versions.iter().map(|(module, it)| (module.as_str(), it.as_str())).collect();
+        assert_eq!(versions, [("default", "1"), ("m", "2")]);
+        assert_eq!((device.reboot.trial_boots, device.health.command.is_some()), (Some(7), true));
+        assert!(!format!("{config:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn devices_that_are_in_each_others_way_are_refused() {
+        let file = "install = { kind = \"file\", path = \"a.bin\" }";
+        let twice = "[[sub_device.module]]\nname = \"m\"\nversion = \"2\"\n".repeat(2);
+        for (tables, words) in [
+            (vec![table("q", "one", ""), table("q", "one", "")], "q/one is there twice"),
+            (vec![table("p", "own", "")], "p/own is there twice"),
+            (vec![table("q", "..", "")], ".. cannot be the name of a folder"),
+            (vec![table("q", "one", file), table("q", "two", file)], "/base/a.bin is there twice"),
+            (vec![table("q", "one", &twice)], "the module m of q/one is there twice"),
+            (vec![table("q", "one", "reboot = { mode = \"exit\" }")], "unknown field `mode`"),
+        ] {
+            let error = parse(&tables).unwrap_err();
+            assert!(error.contains(words), "{words}: {error}");
+        }
+        let many: Vec<_> = (0..=MAX_SUB_DEVICES).map(|n| table("q", &format!("n{n}"), "")).collect();
+        assert!(parse(&many).unwrap_err().contains("1501 are there, a gateway has at most 1500"));
+        assert_eq!(parse(&many[1..]).unwrap().sub_devices.len(), MAX_SUB_DEVICES);
+    }
+}

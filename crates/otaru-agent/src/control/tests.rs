@@ -33,6 +33,9 @@ fn every_order_reaches_the_agent_as_it_was_meant() {
         matches!(heard(&format!("refuse {reason}")), Wake::Say(None, Input::Decision(Decision::Refuse(why))) if why == reason)
     );
     assert!(matches!(heard("cancel"), Wake::Say(None, Input::Cancel)));
+    assert!(
+        matches!(heard("ask-task mcu"), Wake::Say(None, Input::AskTask(module)) if module.as_str() == "mcu")
+    );
     assert!(matches!(heard("ask-config"), Wake::Say(None, Input::AskConfig)));
     assert!(matches!(heard("stop"), Wake::Stop));
     let Wake::Say(None, Input::Report { module, step, description: text }) =
@@ -56,6 +59,7 @@ fn what_is_no_order_is_answered_with_what_is_wrong_and_changes_nothing() {
         ("", "no order"),
         ("reboot", "\"reboot\""),
         ("accept now", "takes nothing"),
+        ("ask-task", "name of a module"),
         ("postpone", "seconds"),
         ("postpone 0", "seconds"),
         ("postpone -1", "seconds"),

@@ -24,6 +24,8 @@ impl Idle {
 
     pub(crate) fn handle(mut self, cx: &mut Context, cue: Cue) -> State {
         match cue {
+            // Else it is asked for when what is asked now is answered.
+            Cue::PutAside if cx.timers.end(Timer::Link).is_none() => self.ask_for_aside(cx),
             Cue::Connected | Cue::NoTask | Cue::Timer(Timer::Link) => self.ask_for_aside(cx),
             Cue::Notice(notice) => {
                 if let Some(held) = self.held.filter(|held| *held != notice.module) {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // clippy exempts #[test] functions only
 
+mod asking;
 mod by_hand;
 mod chaos;
 mod clean;
