@@ -6,6 +6,7 @@
 mod device;
 mod http;
 mod mqtt;
+mod onenet;
 mod platform;
 
 use std::{env, fs, path::PathBuf};
@@ -46,6 +47,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "record", run: device::record, seeds: device::record_seeds },
     Target { name: "boot_marker", run: device::boot_marker, seeds: device::boot_marker_seeds },
     Target { name: "agent_config", run: device::agent_config, seeds: device::agent_config_seeds },
+    Target { name: "onenet_reply", run: onenet::reply, seeds: onenet::reply_seeds },
+    Target { name: "onenet_download", run: onenet::download, seeds: onenet::download_seeds },
+    Target { name: "onenet_notice", run: onenet::notice, seeds: onenet::notice_seeds },
     Target { name: "login", run: platform::login, seeds: platform::login_seeds },
     Target {
         name: "registration_form",
@@ -62,6 +66,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "mqtt_server", run: mqtt::server, seeds: mqtt::server_seeds },
     Target { name: "range", run: http::range, seeds: http::range_seeds },
     Target { name: "download_link", run: platform::download_link, seeds: platform::download_link_seeds },
+    Target { name: "onenet_authorization", run: onenet::authorization, seeds: onenet::authorization_seeds },
+    Target { name: "onenet_request", run: onenet::request, seeds: onenet::request_seeds },
 ];
 
 /// Runs the target of that name.
