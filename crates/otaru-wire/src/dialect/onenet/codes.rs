@@ -158,6 +158,15 @@ mod tests {
         }
     }
 
+    /// Sources: onenet §4.1, §6 (the last column): over, canceled, or of another device.
+    #[test]
+    fn a_device_drops_its_task_for_these_numbers_only() {
+        let ends = (1..40).filter(|number| {
+            Refusal::from_number(Generation::Token, *number).is_some_and(Refusal::ends_task)
+        });
+        assert_eq!(ends.collect::<std::vec::Vec<_>>(), [4, 12, 20, 22, 23]);
+    }
+
     proptest! {
         #[test]
         fn every_number_comes_back(number in prop_oneof![0..40_u32, 5000..13000_u32, any::<u32>()]) {

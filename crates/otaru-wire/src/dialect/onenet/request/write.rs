@@ -26,7 +26,8 @@ impl Ask {
         let target = self.target(generation, device)?;
         let (method, body) = self.body(device);
         let mut headers = Headers::default();
-        if !body.is_empty() {
+        // The vendor's requests have a content type without content, too (onenet §2.1, §2.4).
+        if !matches!(self, Ask::Download { .. }) {
             headers.add("Content-Type", "application/json");
         }
         headers.add("Authorization", authorization);
