@@ -7,12 +7,44 @@
 //!
 //! What is written is what the vendor's own clients can take: compact JSON, at most 512 bytes with its head, title-case
 //! header names, at most 10 headers (onenet §9). What is read is taken in every spelling that is known to be sent.
+//!
+//! A device asks for a Task, and there is none:
+//!
+//! ```
+//! use otaru_wire::{
+//!     DeviceId,
+//!     dialect::onenet::{
+//!         AccessKey, Ask, Check, Claim, Edition, Generation, Hardware, Kind, Method, Refusal, Reply, Request, Resource,
+//!         read,
+//!     },
+//! };
+//!
+//! let device = DeviceId { product: "PrdTest001".parse()?, device: "meter-01".parse()? };
+//! let key = AccessKey::from_base64("dGVzdC1rZXk=")?;
+//! let resource = Resource::Device(device.clone());
+//! let claim = Claim { edition: Edition::E2018, resource, expires_s: 2_524_579_200, method: Method::Sha256 };
+//!
+//! let check = Check { kind: Kind::Sota, running: "1.0.0".parse()?, hardware: Hardware::default() };
+//! let call = Ask::Check(check.clone()).write(Generation::Fuse, &device, &claim.sign(&key))?;
+//! assert_eq!(call.target, "/fuse-ota/PrdTest001/meter-01/check?type=2&version=1.0.0");
+//!
+//! let Some(Request::Signed(request)) = read(&call)? else { panic!("it is signed") };
+//! let generation = request.generation;
+//! let ask = request.open(&[key], 1_800_000_000)?;
+//! assert_eq!(ask, Ask::Check(check));
+//!
+//! let answer = Reply::Refused(Refusal::NoTask).write(generation, "5b0f3a7c");
+//! assert_eq!(answer.body, br#"{"code":12012,"msg":"not exist","request_id":"5b0f3a7c"}"#);
+//! assert_eq!(Reply::read(generation, &ask, &answer)?, Reply::Refused(Refusal::NoTask));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod authorization;
 mod body;
 mod codes;
 mod download;
 mod generation;
+mod handle;
 pub mod inform;
 mod percent;
 mod range;
@@ -29,6 +61,7 @@ pub use authorization::{AccessKey, Authorization, AuthorizationError, Claim, Edi
 pub use codes::Refusal;
 pub use download::{Download, DownloadError, DownloadRefusal, Heard, Payload};
 pub use generation::{Generation, Kind};
+pub use handle::{Handle, Status, Token};
 pub use range::Portion;
 pub use reply::{AnswerError, Reply};
 pub use request::{
@@ -36,5 +69,5 @@ pub use request::{
 };
 pub use return_code::{Local, ReturnCode};
 pub use step::{DownloadFailure, Makes, Step, UpgradeFailure};
-pub use task::{Handle, Limits, Status, Task, TaskError, Terms, Token};
+pub use task::{Limits, Task, TaskError, Terms};
 pub use versions::Versions;

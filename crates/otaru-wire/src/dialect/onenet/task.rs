@@ -1,17 +1,15 @@
-//! A Task as a check tells it (onenet §2.3, §2.4), and how a request names it.
+//! A Task as a check tells it (onenet §2.3, §2.4).
 
 use alloc::{
     format,
     string::{String, ToString},
     vec,
 };
-use core::fmt;
-
 use serde::Deserialize;
 
-use super::{Ask, Generation, Kind};
+use super::{Ask, Generation, Handle, Kind, Status, Token};
 use crate::{
-    DeviceId, Digest, DigestMethod, File, IdError, Notice, NoticeError, Source, Version,
+    DeviceId, Digest, DigestMethod, File, Notice, NoticeError, Source, Version,
     dialect::{
         ReadError,
         json::{self, Scalar},
@@ -20,103 +18,6 @@ use crate::{
 
 /// The longest target version and `ipPort` that the vendor's C client has room for, in bytes (§7.1, §9 item 8).
 const MAX_TEXT_BYTES: usize = 31;
-
-/// A Task's token: who has it may fetch the Task's file. Lives for [`Token::LIFE_S`].
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token(String);
-
-impl Token {
-    /// How long a token is good after it was given: 2 days, in seconds (§1, §6).
-    pub const LIFE_S: u64 = 48 * 60 * 60;
-
-    /// The longest one read, in bytes. The vendor's own C client has room for 27 (§9 item 8).
-    const MAX_BYTES: usize = 64;
-
-    /// `ota_` and 20 letters and digits, as the vendor's platform gives them. `random` must not be guessable.
-    pub fn from_random(random: [u8; 20]) -> Self {
-        const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        let letters = random.iter().filter_map(|byte| LETTERS.get(usize::from(*byte) % LETTERS.len()));
-        Self("ota_".chars().chain(letters.map(|letter| char::from(*letter))).collect())
-    }
-
-    /// Takes a text of 1 to 64 letters, digits and `_`.
-    ///
-    /// # Errors
-    /// [`IdError`] if it is none; its text is not told.
-    pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
-        let (text, what) = (text.into(), "token");
-        if text.is_empty() {
-            return Err(IdError::Empty { what });
-        }
-        if text.len() > Self::MAX_BYTES {
-            return Err(IdError::TooLong { what, len: text.len(), max: Self::MAX_BYTES });
-        }
-        match text.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '_') {
-            Some(found) => Err(IdError::Character { what, found, allowed: "_" }),
-            None => Ok(Self(text)),
-        }
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token")
-    }
-}
-
-/// How a Task is named in requests.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Handle {
-    /// By its token ([`Generation::Token`]).
-    Token(Token),
-    /// By its number (the others).
-    Tid(u32),
-}
-
-/// A Task's state, as the second and third generation number it (§6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Status {
-    /// It waits for its device.
-    Waiting = 1,
-    /// Its device fetches.
-    Downloading = 2,
-    /// Its device installs.
-    Upgrading = 3,
-    /// It is done.
-    Succeeded = 4,
-    /// It failed.
-    Failed = 5,
-    /// It was canceled.
-    Canceled = 6,
-}
-
-impl Status {
-    /// All of them, by number.
-    pub const ALL: [Status; 6] = [
-        Status::Waiting,
-        Status::Downloading,
-        Status::Upgrading,
-        Status::Succeeded,
-        Status::Failed,
-        Status::Canceled,
-    ];
-
-    /// Its number: 1 to 6.
-    pub fn number(self) -> u8 {
-        self as u8
-    }
-
-    pub(super) fn read(number: &Scalar) -> Result<Self, ReadError> {
-        let known = Self::ALL.into_iter().find(|status| Some(status.number().into()) == number.number());
-        known.ok_or_else(|| json::malformed("status is not 1 to 6"))
-    }
-}
 
 /// What a Task's answer has in one generation only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -315,10 +216,10 @@ impl Task {
             Generation::Token => Terms::Token {
                 token: Token::new(told.token.ok_or_else(|| json::malformed("token is missing"))?)?,
                 limits: Limits {
-                    signal: limit("signal", &told.signal)?,
-                    power: limit("power", &told.power)?,
-                    retry: limit("retry", &told.retry)?,
-                    interval_s: limit("interval", &told.interval)?,
+                    signal: limit("signal", &told.signal, u8::MAX)?,
+                    power: limit("power", &told.power, u8::MAX)?,
+                    retry: limit("retry", &told.retry, u16::MAX)?,
+                    interval_s: limit("interval", &told.interval, u32::MAX)?,
                 },
                 ip_port: told.ip_port.filter(|text| is_ip_port(text)),
             },
@@ -350,8 +251,14 @@ fn is_ip_port(text: &str) -> bool {
     (1..=MAX_TEXT_BYTES).contains(&text.len()) && text.chars().all(allowed)
 }
 
-fn limit<T: TryFrom<u64> + Default>(name: &str, field: &Option<Scalar>) -> Result<T, ReadError> {
-    field.as_ref().map_or(Ok(T::default()), |field| whole(name, Some(field)))
+/// A threshold. What is beyond its bounds is the bound: a Task is not lost by it.
+fn limit<T: TryFrom<i128> + Default>(name: &str, field: &Option<Scalar>, most: T) -> Result<T, ReadError> {
+    let Some(field) = field else { return Ok(T::default()) };
+    match field.number() {
+        Some(number) if number < 0 => Ok(T::default()),
+        Some(number) => Ok(T::try_from(number).unwrap_or(most)),
+        None => Err(json::malformed(&format!("{name} is no number"))),
+    }
 }
 
 fn whole<T: TryFrom<u64>>(name: &str, field: Option<&Scalar>) -> Result<T, ReadError> {
