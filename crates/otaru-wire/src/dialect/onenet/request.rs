@@ -83,14 +83,19 @@ pub struct Check {
 pub struct Hardware {
     /// It cannot resolve names: the answer is to have an address.
     pub cdn: bool,
-    /// Vendor code, digits.
+    /// Vendor code, 1 to 8 digits.
     pub manuf: Option<String>,
-    /// Module code, digits.
+    /// Module code, 1 to 8 digits.
     pub model: Option<String>,
     /// How strong its signal is.
     pub signal: Option<u32>,
     /// How full its battery is.
     pub power: Option<u32>,
+}
+
+/// True for a vendor's or module's code: 1 to 8 digits. The vendor's have 3 and 5 (onenet §2.3).
+fn is_code(text: &str) -> bool {
+    (1..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Why a device's question cannot be written.
@@ -101,6 +106,12 @@ pub enum AskError {
     NotSpoken {
         /// The generation.
         generation: Generation,
+    },
+    /// A code of the hardware is none.
+    #[error("{name} is not 1 to 8 digits")]
+    Code {
+        /// `manuf` or `model`.
+        name: &'static str,
     },
     /// The platform would refuse the version.
     #[error("the running version has {len} bytes; this platform takes {MAX_RUNNING_BYTES}")]

@@ -131,10 +131,8 @@ impl Reading<'_> {
 
     fn hardware(&self) -> Result<Hardware, RequestError> {
         let code = |name| -> Result<Option<String>, RequestError> {
-            let code = self.parameter(name)?;
-            let good = |text: &String| text.len() <= 8 && text.bytes().all(|byte| byte.is_ascii_digit());
-            match code {
-                Some(code) if !good(&code) => Err(RequestError::Parameter { name }),
+            match self.parameter(name)? {
+                Some(code) if !is_code(&code) => Err(RequestError::Parameter { name }),
                 code => Ok(code),
             }
         };

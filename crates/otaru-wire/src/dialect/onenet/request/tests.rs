@@ -344,6 +344,11 @@ fn what_a_generation_does_not_have_is_not_written() {
     assert_eq!(write(tid, Generation::Token), Err(AskError::NotSpoken { generation: Generation::Token }));
     let long = check(Kind::Fota, &"1".repeat(21));
     assert_eq!(write(long, Generation::Fuse), Err(AskError::VersionTooLong { len: 21 }));
+    for code in ["", "1&x=y", "123456789"] {
+        let hardware = Hardware { model: Some(code.into()), ..Hardware::default() };
+        let ask = Ask::Check(Check { kind: Kind::Fota, running: "1".parse().unwrap(), hardware });
+        assert_eq!(write(ask, Generation::Token), Err(AskError::Code { name: "model" }));
+    }
 }
 
 proptest! {

@@ -43,11 +43,8 @@ impl Ask {
         generation: Generation,
         device: &DeviceId,
     ) -> Result<String, AskError> {
-        if let Ask::Check(Check { running, .. }) = self {
-            let len = running.as_str().len();
-            if len > MAX_RUNNING_BYTES {
-                return Err(AskError::VersionTooLong { len });
-            }
+        if let Ask::Check(check) = self {
+            check.sound()?;
         }
         match generation {
             Generation::Token => self.token_target(device),
@@ -120,6 +117,19 @@ impl Ask {
 }
 
 impl Check {
+    fn sound(&self) -> Result<(), AskError> {
+        let len = self.running.as_str().len();
+        if len > MAX_RUNNING_BYTES {
+            return Err(AskError::VersionTooLong { len });
+        }
+        for (name, code) in [("manuf", &self.hardware.manuf), ("model", &self.hardware.model)] {
+            if code.as_ref().is_some_and(|code| !is_code(code)) {
+                return Err(AskError::Code { name });
+            }
+        }
+        Ok(())
+    }
+
     /// The query without the device, in the order of the vendor's C client (onenet §2.4).
     fn query(&self) -> String {
         let Self { kind, running, hardware } = self;
