@@ -62,9 +62,9 @@ impl fmt::Debug for Token {
 /// How a Task is named in requests.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Handle {
-    /// By its token ([`Generation::Token`]).
+    /// By its token, in the first generation.
     Token(Token),
-    /// By its number (the others).
+    /// By its number, in the others.
     Tid(u32),
 }
 

@@ -160,7 +160,13 @@ impl Signed {
         let download = matches!(self.ask, Ask::Download { .. });
         match prove(&self.authorization, keys, now_s) {
             Ok(()) => Ok(self.ask),
-            Err(error) => Err(Rejection { generation: self.generation, download, error: error.into() }),
+            Err(error) => {
+                let device = match self.who {
+                    Who::Device(device) => Some(device),
+                    Who::Product(_) => None,
+                };
+                Err(Rejection { generation: self.generation, download, device, error: error.into() })
+            }
         }
     }
 }
@@ -205,7 +211,8 @@ impl Bearer {
         match proven {
             Ok(()) => Ok(self.range),
             Err(error) => {
-                Err(Rejection { generation: Generation::Token, download: true, error: error.into() })
+                let (generation, device) = (Generation::Token, Some(device.clone()));
+                Err(Rejection { generation, download: true, device, error: error.into() })
             }
         }
     }
@@ -219,6 +226,8 @@ pub struct Rejection {
     pub generation: Generation,
     /// True if a file was asked for: no client may take the answer for one.
     pub download: bool,
+    /// The device that it names, for the log: nothing is proven.
+    pub device: Option<DeviceId>,
     /// What is wrong with it.
     pub error: RequestError,
 }

@@ -25,7 +25,11 @@ pub fn read(call: &Call) -> Result<Option<Request>, Rejection> {
     let Some(path) = route::path(&call.target) else { return Ok(None) };
     let download = matches!(path.route, Route::Download(_));
     let reading = Reading { call, path };
-    let rejected = |error| Rejection { generation: path.generation, download, error };
+    let rejected = |error| {
+        let claim = reading.authorization().ok().map(|authorization| authorization.claim().resource.clone());
+        let device = reading.device(claim.as_ref()).ok();
+        Rejection { generation: path.generation, download, device, error }
+    };
     reading.request().map(Some).map_err(rejected)
 }
 
@@ -37,42 +41,52 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn request(&self) -> Result<Request, RequestError> {
         route::check_length(&self.call.target)?;
-        let authorization = self.call.headers.value("Authorization").map(Authorization::read).transpose()?;
-        let ask = self.ask()?;
-        match (ask, self.path.generation, authorization) {
-            (Ask::Download { task: Handle::Token(token), range }, _, authorization) => {
+        let authorization = match self.authorization() {
+            Err(RequestError::NotSigned) => None,
+            read => Some(read?),
+        };
+        match (self.ask()?, authorization) {
+            (Ask::Download { task: Handle::Token(token), range }, authorization) => {
                 Ok(Request::Bearer(Bearer { token, authorization, range }))
             }
-            (ask, generation, Some(authorization)) => {
-                let who = self.who(&ask, &authorization.claim().resource)?;
-                Ok(Request::Signed(Signed { generation, who, authorization, ask }))
+            (ask, Some(authorization)) => {
+                let who = self.who(&authorization.claim().resource)?;
+                Ok(Request::Signed(Signed { generation: self.path.generation, who, authorization, ask }))
             }
-            (_, _, None) => Err(RequestError::NotSigned),
+            (_, None) => Err(RequestError::NotSigned),
         }
     }
 
-    /// Whom it is of: the path's or the query's device, which the proof must name, too.
-    fn who(&self, ask: &Ask, resource: &Resource) -> Result<Who, RequestError> {
-        let foreign = RequestError::Authorization(AuthorizationError::ForeignResource);
+    fn authorization(&self) -> Result<Authorization, RequestError> {
+        let sent = self.call.headers.value("Authorization").ok_or(RequestError::NotSigned)?;
+        Ok(Authorization::read(sent)?)
+    }
+
+    /// Whom it is of, as its proof must say, too.
+    fn who(&self, resource: &Resource) -> Result<Who, RequestError> {
+        let foreign = || RequestError::Authorization(AuthorizationError::ForeignResource);
+        if self.path.route == Route::DeviceNumber {
+            let Info { pid, .. } = body::read(&self.call.body)?;
+            let product = product(resource).filter(|product| pid.text() == product.as_str());
+            return product.cloned().map(Who::Product).ok_or_else(foreign);
+        }
+        let device = self.device(Some(resource))?;
+        if resource.speaks_for(&device) { Ok(Who::Device(device)) } else { Err(foreign()) }
+    }
+
+    /// The device that is named: by the path, or by the query, and then the proof tells the product.
+    fn device(&self, resource: Option<&Resource>) -> Result<DeviceId, RequestError> {
         if let Some((product, device)) = self.path.named {
-            let device = DeviceId {
+            return Ok(DeviceId {
                 product: ProductKey::new(product).map_err(|_| RequestError::Name("product id"))?,
                 device: DeviceName::new(device).map_err(|_| RequestError::Name("device name"))?,
-            };
-            return if resource.speaks_for(&device) { Ok(Who::Device(device)) } else { Err(foreign) };
+            });
         }
-        let product = match resource {
-            Resource::Product(product) | Resource::Device(DeviceId { product, .. }) => product.clone(),
-            Resource::User(_) => return Err(foreign),
-        };
-        if matches!(ask, Ask::DeviceNumber { .. }) {
-            let Info { pid, .. } = body::read(&self.call.body)?;
-            return if pid.text() == product.as_str() { Ok(Who::Product(product)) } else { Err(foreign) };
-        }
+        let product = product(resource.ok_or(RequestError::NotSigned)?);
+        let product = product.cloned().ok_or(AuthorizationError::ForeignResource)?;
         let name = self.parameter("dev_id")?.ok_or(RequestError::Parameter { name: "dev_id" })?;
         let device = DeviceName::new(name).map_err(|_| RequestError::Parameter { name: "dev_id" })?;
-        let device = DeviceId { product, device };
-        if resource.speaks_for(&device) { Ok(Who::Device(device)) } else { Err(foreign) }
+        Ok(DeviceId { product, device })
     }
 
     fn ask(&self) -> Result<Ask, RequestError> {
@@ -164,6 +178,13 @@ impl Reading<'_> {
 
     fn parameter(&self, name: &'static str) -> Result<Option<String>, RequestError> {
         route::parameter(&self.call.target, name)
+    }
+}
+
+fn product(resource: &Resource) -> Option<&ProductKey> {
+    match resource {
+        Resource::Product(product) | Resource::Device(DeviceId { product, .. }) => Some(product),
+        Resource::User(_) => None,
     }
 }
 

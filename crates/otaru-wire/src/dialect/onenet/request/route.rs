@@ -7,7 +7,7 @@ use super::{
     RequestError,
 };
 
-/// The longest target read, in bytes. The longest that can be written has 245.
+/// The longest target read, in bytes. What is written has less than 256.
 const MAX_BYTES: usize = 1024;
 
 /// What a path asks for; a Task is named as it stands in the path.

@@ -16,7 +16,7 @@ impl Ask {
     /// The call. `authorization` is what [`super::super::Claim::sign`] gives; `Host` is the doer's to add.
     ///
     /// # Errors
-    /// [`AskError`] if that generation has no such request, or its platform would refuse the version.
+    /// [`AskError`] if that generation has no such request, or its platform would refuse what is in it.
     pub fn write(
         &self,
         generation: Generation,
