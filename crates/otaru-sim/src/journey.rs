@@ -23,6 +23,8 @@ pub struct Outcome {
     pub bytes: u64,
     /// Outputs done, inputs given, and writes of a Record: the places where the power can go.
     pub steps: u64,
+    /// Tasks that succeeded after an attempt had failed.
+    pub tried_again: u64,
     /// What the devices lived through.
     pub lived: Lived,
 }
@@ -33,6 +35,7 @@ impl std::ops::AddAssign for Outcome {
         self.cuts += other.cuts;
         self.bytes += other.bytes;
         self.steps += other.steps;
+        self.tried_again += other.tried_again;
         self.lived += other.lived;
     }
 }
@@ -134,6 +137,7 @@ fn travel(options: &WorldOptions, cuts: &[u64]) -> Result<(Outcome, World), Brok
         cuts: outside.cut,
         bytes: outside.server.sent,
         steps: outside.steps,
+        tried_again: outside.platform.tried_again(),
         lived: Lived::default(),
     };
     world.devices.iter().for_each(|device| outcome.lived += device.watch.lived);

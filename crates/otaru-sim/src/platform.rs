@@ -90,6 +90,12 @@ impl Platform {
         self.tasks.iter().any(|task| task.device == *device && waits(task))
     }
 
+    /// How many tasks succeeded after an attempt had failed.
+    pub(crate) fn tried_again(&self) -> u64 {
+        let tried_again = |task: &&Task| task.state == TaskState::Succeeded && task.attempt > 1;
+        self.tasks.iter().filter(tried_again).count() as u64
+    }
+
     pub(crate) fn has_open(&self) -> bool {
         self.tasks.iter().any(|task| !task.state.is_end())
     }

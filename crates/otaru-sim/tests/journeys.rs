@@ -23,6 +23,7 @@ fn fifty_seeds_of_every_form_keep_every_promise_in_weather_that_spares_nothing()
         lived.failed >= 20 && lived.fell_back > 5 && lived.dropped > 2,
         "the weather is too fair: {lived:?}"
     );
+    assert!(total.tried_again >= 20, "a campaign that tries again gets there: {total:?}");
     assert!(lived.updated >= 250, "each device ends on the target: {lived:?}");
 }
 

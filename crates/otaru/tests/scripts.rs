@@ -42,6 +42,40 @@ fn every_command_answers_with_the_promised_fields() {
 }
 
 #[test]
+fn a_campaigns_rules_are_ordered_shown_and_held_to_their_limits() {
+    let (_dir, platform, firmware) = with_pump();
+    let package =
+        platform.answer(&["package", "create", "--product", "pump", "--version", "2.0.0", &firmware]);
+    let id = package["id"].to_string();
+    let create = |rules: &[&str]| platform.run(&[&["campaign", "create", "--package", &id], rules].concat());
+    for (rules, word) in [
+        (&["--retries", "6"][..], "0 to 5"),
+        (&["--retries", "1", "--retry-interval", "4321"], "0 to 4320"),
+        (&["--answer-timeout", "0"], "1 s to 3600 s"),
+        (&["--valid-days", "31"], "1 to 30"),
+    ] {
+        let refused = create(rules);
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && error.contains(word), "{rules:?}: {error}");
+    }
+    assert_eq!(create(&["--retry-interval", "5"]).status.code(), Some(2), "an interval of what?");
+    assert!(platform.answers(&["campaign", "list"]).is_empty());
+    let rules = ["--retries", "3", "--retry-interval", "30", "--valid-days", "7", "--answer-timeout", "10"];
+    assert!(create(&rules).status.success());
+    let campaign = platform.answer(&["campaign", "list"]);
+    let shown =
+        ["retries", "retry_interval_minutes", "answer_timeout_seconds"].map(|rule| campaign[rule].clone());
+    assert_eq!(shown, [json!(3), json!(30), json!(10)]);
+    let lasts = campaign["expires_ms"].as_u64().unwrap() - campaign["created_ms"].as_u64().unwrap();
+    assert_eq!(lasts, 7 * 24 * 3600 * 1000);
+    let task = platform.answer(&["task", "list", "--campaign", "1"]);
+    assert_eq!(
+        (&task["attempt"], &task["attempts"], &task["retry_ms"]),
+        (&json!(1), &json!(4), &json!(null))
+    );
+}
+
+#[test]
 fn registration_is_off_until_it_is_switched_on_and_brings_the_secret_of_the_firmware() {
     let (_dir, platform, _) = with_pump();
     assert_eq!(platform.answers(&["product", "list"])[0]["registration"]["devices"], "off");

@@ -1,8 +1,14 @@
 //! Install: file, raw partition, command. The A/B slots are everywhere else.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, UNIX_EPOCH},
+};
 
-use crate::lab::{Lab, image, script};
+use crate::{
+    common::eventually,
+    lab::{Lab, image, script},
+};
 
 #[test]
 fn install_file_replaces_the_file_where_it_lies() {
@@ -66,4 +72,27 @@ fn install_command_gets_the_files_and_its_last_words_are_the_reason_of_a_failure
     let campaign = lab.campaign(&lab.package("2.0.1", &files, &[]));
     let task = lab.task_is(&campaign, "failed");
     assert!(task["reason"].as_str().unwrap().contains("no voltage"), "{task}");
+}
+
+#[test]
+fn install_command_that_failed_is_given_another_attempt_by_its_campaign() {
+    let lab = Lab::new();
+    let (flash, tried) = (lab.dir.path().join("flash"), lab.dir.path().join("tried"));
+    script(&flash, &format!("[ -e {tried:?} ] && exit 0\ntouch {tried:?}\necho no voltage >&2\nexit 3"));
+    let mut device = lab.device("p1", "", &format!("[install]\nkind = \"command\"\ncommand = [{flash:?}]"));
+    device.until("online");
+    let package = lab.package("2.0.0", &[&image(1, 5_000)], &[]);
+    let made = lab.platform.answer(&["campaign", "create", "--package", &package, "--retries", "1"]);
+    let campaign = made["id"].to_string();
+    eventually("the first attempt failed", || lab.task(&campaign)["attempt"] == 2);
+    let between = lab.task(&campaign);
+    assert_eq!((&between["state"], &between["attempts"]), (&"queued".into(), &2.into()));
+    assert!(between["reason"].as_str().unwrap().contains("no voltage"), "{between}");
+    let begins = Duration::from_millis(between["retry_ms"].as_u64().unwrap());
+    eventually("its time has come", || UNIX_EPOCH.elapsed().unwrap() >= begins);
+    // In its first two minutes the platform keeps no deadline, but it tells a device that connects.
+    device.cut_power();
+    device.until("updated");
+    let done = lab.task_is(&campaign, "succeeded");
+    assert_eq!((&done["attempt"], &done["reason"]), (&2.into(), &serde_json::Value::Null));
 }

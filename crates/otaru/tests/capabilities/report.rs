@@ -53,6 +53,21 @@ fn receive_tasks_in_the_dialect_of_jd_one_after_the_other() {
 }
 
 #[test]
+fn receive_tasks_in_the_dialect_of_jd_and_answer_the_push_before_anybody_agreed() {
+    let lab = Lab::speaking("jd");
+    let device = lab.device("idDemo0001", "dialect = \"jd\"", "[policy]\nmode = \"standard\"");
+    device.until("online");
+    let package = lab.package("2.0.0", &[&image(1, 5_000)], &[]);
+    let order = ["campaign", "create", "--package", &package, "--answer-timeout", "10"];
+    let campaign = lab.platform.answer(&order)["id"].to_string();
+    device.until("offered");
+    let answered =
+        |task: serde_json::Value| task["waiting_for"].as_str().is_some_and(|hold| hold.contains("answered"));
+    eventually("the push is answered", || answered(lab.task(&campaign)));
+    assert_eq!(lab.task(&campaign)["state"], "notified");
+}
+
+#[test]
 fn progress_reports_by_hand_reach_the_platform_with_their_description() {
     let lab = Lab::new();
     let device = lab.device("p1", "", "[policy]\nmode = \"standard\"");

@@ -4,7 +4,7 @@ use otaru_fleet::{Dialect, Product, Secret, Timestamp};
 use otaru_wire::ProductKey;
 
 use super::*;
-use crate::store::{Catalog as _, Keys as _, What, contract::store_contract};
+use crate::store::{Campaigns as _, Catalog as _, Keys as _, Tasks as _, What, contract::store_contract};
 
 store_contract!(in_memory, (Sqlite::open(Location::Memory).unwrap(), ()));
 store_contract!(in_a_file, {
@@ -44,6 +44,34 @@ async fn a_database_of_a_newer_program_is_refused_and_left_alone() {
     let version: u32 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
+}
+
+/// Each schema that was ever written is brought to the newest, its tasks as they were.
+#[tokio::test]
+async fn a_task_from_before_there_were_attempts_goes_on_as_its_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("otaru.db");
+    let old = Connection::open(&path).unwrap();
+    for step in [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")] {
+        old.execute_batch(step).unwrap();
+    }
+    old.pragma_update(None, "user_version", 3).unwrap();
+    old.execute_batch(
+        "INSERT INTO products VALUES ('a1', 'aliyun', 's', 1, 'off', 0);
+         INSERT INTO devices VALUES (1, 'a1', 'd1', 's', 1, NULL, NULL);
+         INSERT INTO packages VALUES (1, 'a1', 'default', '2.0.0', NULL, 'sha256', 1, 'http');
+         INSERT INTO campaigns VALUES (1, 1, NULL, '', 60000, 'running', 1, NULL);
+         INSERT INTO tasks VALUES
+             (1, 1, 1, 1, 'default', '2.0.0', '1.0.0', 'in_progress', 40, NULL, 60000, 1, 2, 3, 60003, 4, 5);",
+    )
+    .unwrap();
+    drop(old);
+    let store = Sqlite::open(Location::File(path)).unwrap();
+    let task = store.task(otaru_fleet::TaskId(1)).await.unwrap().task;
+    let rules = otaru_fleet::Rules { timeout: Duration::from_secs(60), ..Default::default() };
+    assert_eq!((task.attempt, task.attempts(), &task.rules, task.progress), (1, 1, &rules, 40));
+    assert_eq!(store.due(Timestamp(60_003), 9).await.unwrap(), [task]);
+    assert_eq!(store.campaign(otaru_fleet::CampaignId(1)).await.unwrap().rules, rules);
 }
 
 #[tokio::test]
