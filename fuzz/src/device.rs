@@ -110,7 +110,10 @@ pub(crate) fn notice_answer(bytes: &[u8]) {
 pub(crate) fn notice_answer_seeds() -> Vec<Vec<u8>> {
     let id = MessageId::Number(3);
     let answer = |topic: Topic, notice: Option<&Notice>| {
-        aliyun::Platform.write_answer(&Question { topic: &topic.of(&me()), device: &me(), id: &id, wanted: None }, notice).expect("an answer").payload
+        aliyun::Platform
+            .write_answer(&Question { topic: &topic.of(&me()), device: &me(), id: &id, wanted: None }, notice)
+            .expect("an answer")
+            .payload
     };
     let notices = notices();
     let v4 = notices.iter().map(Some).chain([None]).map(|notice| answer(Topic::FirmwareGet, notice));

@@ -5,6 +5,7 @@
 
 mod device;
 mod http;
+mod jd;
 mod mqtt;
 mod onenet;
 mod platform;
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
         run: device::registration_grant,
         seeds: device::registration_grant_seeds,
     },
+    Target { name: "jd_message", run: jd::message, seeds: jd::message_seeds },
     Target { name: "mqtt_client", run: mqtt::client, seeds: mqtt::client_seeds },
     Target { name: "http_head", run: http::head, seeds: http::head_seeds },
     Target { name: "content_range", run: http::content_range, seeds: http::content_range_seeds },
@@ -63,6 +65,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "config_query", run: platform::config_query, seeds: platform::config_query_seeds },
     Target { name: "config_taken", run: platform::config_taken, seeds: platform::config_taken_seeds },
     Target { name: "gateway_report", run: platform::gateway_report, seeds: platform::gateway_report_seeds },
+    Target { name: "jd_report", run: jd::report, seeds: jd::report_seeds },
     Target { name: "mqtt_server", run: mqtt::server, seeds: mqtt::server_seeds },
     Target { name: "range", run: http::range, seeds: http::range_seeds },
     Target { name: "download_link", run: platform::download_link, seeds: platform::download_link_seeds },

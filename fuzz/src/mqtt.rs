@@ -166,7 +166,12 @@ pub(crate) fn server_seeds() -> Vec<Vec<u8>> {
         for topic in aliyun::Device.subscriptions(&me()) {
             client.subscribe(NOW, &topic, Qos::AtLeastOnce).expect("a session");
         }
-        client.publish(NOW, aliyun::Device.write_report(&me(), 1, &query).expect("this dialect has a word for it")).expect("a session");
+        client
+            .publish(
+                NOW,
+                aliyun::Device.write_report(&me(), 1, &query).expect("this dialect has a word for it"),
+            )
+            .expect("a session");
         client.disconnect();
         while client.poll_transmit(&mut said) {}
         seeds.push(said);

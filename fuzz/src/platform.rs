@@ -76,7 +76,9 @@ fn read(topic: Topic, bytes: &[u8]) {
 }
 
 fn written(reports: impl IntoIterator<Item = Report>) -> Vec<Vec<u8>> {
-    let write = |report| aliyun::Device.write_report(&me(), 1, &report).expect("this dialect has a word for it").payload;
+    let write = |report| {
+        aliyun::Device.write_report(&me(), 1, &report).expect("this dialect has a word for it").payload
+    };
     reports.into_iter().map(write).collect()
 }
 
@@ -109,8 +111,14 @@ pub(crate) fn query(bytes: &[u8]) {
 }
 
 pub(crate) fn query_seeds() -> Vec<Vec<u8>> {
-    let query = |module| Report::Query { module, running: Some("1.0.0".parse().expect("a version")), wanted: None };
-    let v3 = modules().map(|module| aliyun::DeviceV3.write_report(&me(), 1, &query(module)).expect("this dialect has a word for it").payload);
+    let query =
+        |module| Report::Query { module, running: Some("1.0.0".parse().expect("a version")), wanted: None };
+    let v3 = modules().map(|module| {
+        aliyun::DeviceV3
+            .write_report(&me(), 1, &query(module))
+            .expect("this dialect has a word for it")
+            .payload
+    });
     written(modules().map(query)).into_iter().chain(v3).collect()
 }
 

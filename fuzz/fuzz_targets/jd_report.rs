@@ -1,0 +1,4 @@
+//! The program of the target `jd_report`.
+#![no_main]
+
+otaru_fuzz::target!("jd_report");
