@@ -233,6 +233,9 @@ impl Config {
         if let Some(key) = self.beyond_jd().filter(|_| self.device.dialect == DialectName::Jd) {
             return wrong(key, "the dialect \"jd\" has no word for it");
         }
+        if let Some(problem) = self.device.wrong_jd() {
+            return wrong("device.jd", problem);
+        }
         if let Some(module) = sub_device::named_twice(&self.modules) {
             return wrong("module.name", &format!("{module} is there twice"));
         }

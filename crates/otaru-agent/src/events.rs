@@ -60,6 +60,8 @@ pub enum AgentEvent {
         contents: Vec<OfferedFile>,
         /// True for a difference against the running version.
         delta: bool,
+        /// True if the platform leaves the moment to the device; only the dialect `jd` tells it.
+        silent: bool,
         /// Extra data for the device: the text of a JSON object.
         extra: Option<String>,
     },
@@ -270,6 +272,7 @@ impl AgentEvent {
                     .map(|file| OfferedFile { name: file.name, size: file.size, digest: file.digest })
                     .collect(),
                 delta: task.delta,
+                silent: task.silent,
                 extra: task.extra,
             },
             Event::Fetching { file, offset, resumed } => {

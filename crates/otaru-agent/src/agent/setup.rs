@@ -84,7 +84,7 @@ impl Agent {
             .map(|remote| ConfigFile::open(remote).map_err(|error| at_file(remote, error)))
             .transpose()?;
         let id = config.device.id();
-        let dialect = config.device.dialect.device_half();
+        let dialect = config.device.device_half();
         let outfit = Outfit {
             id: id.clone(),
             dialect,
@@ -195,7 +195,7 @@ pub(super) fn login(config: &Config, grant: Grant, transport: Transport) -> Logi
     let id = config.device.id();
     match grant {
         Grant::Secret(secret) => {
-            config.device.dialect.device_half().write_login(&Credentials { id, secret }, transport)
+            config.device.device_half().write_login(&Credentials { id, secret }, transport)
         }
         Grant::Token { client_id, token } => write_token_login(&id, &client_id, &token, transport),
     }

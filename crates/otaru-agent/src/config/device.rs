@@ -39,6 +39,9 @@ pub struct DeviceConfig {
     /// Where it asks, for `http`. Default: the region's host.
     #[serde(default)]
     pub registration_url: Option<String>,
+    /// What the dialect `jd` has otherwise than proposed, where JD published nothing. Default: nothing.
+    #[serde(default)]
+    pub jd: Option<jd::Unpublished>,
     /// The version of the module `default` until the first update is tried.
     #[serde(deserialize_with = "value::id")]
     pub version: Version,
@@ -103,6 +106,26 @@ impl DeviceConfig {
         DeviceId { product: self.product_key.clone(), device: self.device_name.clone() }
     }
 
+    /// How it speaks. A table of its own lives as long as the process, as every dialect does.
+    pub(crate) fn device_half(&self) -> &'static dyn DeviceHalf {
+        match (self.dialect, &self.jd) {
+            (DialectName::Jd, Some(table)) => {
+                let table: &'static jd::Unpublished = Box::leak(Box::new(table.clone()));
+                Box::leak(Box::new(jd::Device(table)))
+            }
+            (dialect, _) => dialect.device_half(),
+        }
+    }
+
+    /// What is wrong with the table of `jd`, if something is.
+    pub(crate) fn wrong_jd(&self) -> Option<&'static str> {
+        match (self.dialect, &self.jd) {
+            (DialectName::Jd, Some(table)) => table.check().err(),
+            (_, Some(_)) => Some("only the dialect \"jd\" takes it"),
+            (_, None) => None,
+        }
+    }
+
     /// What it proves itself with, or the key that is wrong and what is wrong with it.
     pub(crate) fn proof(&self, broker: &BrokerConfig) -> Result<Proof, (&'static str, String)> {
         let wrong = |key, problem: &str| Err((key, problem.to_owned()));
@@ -146,7 +169,7 @@ impl DeviceConfig {
 }
 
 impl DialectName {
-    /// The device's half of the dialect.
+    /// The device's half of the dialect; of `jd` with what is proposed.
     pub fn device_half(self) -> &'static dyn DeviceHalf {
         match self {
             DialectName::Aliyun => &aliyun::Device,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use otaru_wire::Report;
+
 use super::*;
 
 const SMALLEST: &str = r#"
@@ -220,7 +222,7 @@ fn an_installer_needs_what_its_kind_needs_and_nothing_else() {
 fn what_jd_has_no_word_for_is_refused_by_its_key() {
     let smallest = SMALLEST.replace("[device]", "[device]\ndialect = \"jd\"");
     let config = parse(&smallest).unwrap();
-    assert_eq!(config.device.dialect.device_half().name(), "jd");
+    assert_eq!(config.device.device_half().name(), "jd");
     let registers = smallest.replace("device_secret", "registration = \"http\"\nproduct_secret");
     for (text, key) in [
         (format!("{smallest}[[module]]\nname = \"mcu\"\nversion = \"1\""), "module"),
@@ -235,6 +237,29 @@ fn what_jd_has_no_word_for_is_refused_by_its_key() {
             other => panic!("{key}: {other:?}"),
         }
     }
+}
+
+#[test]
+fn what_jd_never_published_is_replaced_by_keys() {
+    let table = "[device.jd.leaves]\nversion = \"inform\"\n[device.jd.statuses]\nburn_failed = -9\n";
+    let text = SMALLEST.replace("[device]", "[device]\ndialect = \"jd\"") + table;
+    let device = parse(&text).unwrap().device;
+    let version = Report::Version { module: Module::default(), version: "1".parse().unwrap() };
+    let said = device.device_half().write_report(&device.id(), 1, &version).unwrap();
+    assert_eq!(said.topic, "/sys/a1DemoPk001/dev-one/ota/firmware/inform");
+    for (text, word) in [
+        (text.replace("inform", "#"), "leaf"),
+        (text.replace("-9", "2"), "same number"),
+        (format!("{SMALLEST}{table}"), "only the dialect"),
+    ] {
+        match parse(&text) {
+            Err(ConfigError::Together { key, problem, .. }) => {
+                assert_eq!((key.as_str(), problem.contains(word)), ("device.jd", true), "{problem}");
+            }
+            other => panic!("{word}: {other:?}"),
+        }
+    }
+    assert!(parse(&text.replace("burn_failed", "burnt")).is_err(), "a misspelt key");
 }
 
 #[test]

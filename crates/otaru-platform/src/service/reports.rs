@@ -105,7 +105,9 @@ impl Service {
                 self.asked(&question, module).await
             }
             Report::NoticeTaken { push, code } => {
-                debug!(%device, ?push, code, "{device} answers a notice with code {code}");
+                if *code != 200 {
+                    info!(%device, ?push, code, "{device} does not take its notice and answers with code {code}");
+                }
                 self.notice_answered(device).await
             }
             Report::Block(request) => self.answer_block(device, id, request).await,

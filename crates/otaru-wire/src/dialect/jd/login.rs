@@ -44,6 +44,12 @@ fn names<'a>(patterns: &LoginPatterns, login: &'a Login) -> Result<Names<'a>, Lo
         .ok_or(LoginError::NotThisDialect)
 }
 
+/// True for a pattern from which both names can be taken again.
+pub(super) fn tells_who(user_name: &str) -> bool {
+    let names = Names { product: "p", identifier: "i" };
+    Names::take_from(user_name, &names.fill(user_name)) == Some(names)
+}
+
 const PRODUCT: &str = "{productKey}";
 const IDENTIFIER: &str = "{identifier}";
 const CLIENT_ID: &str = "{clientId}";

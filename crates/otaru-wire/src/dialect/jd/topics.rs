@@ -23,6 +23,12 @@ pub(super) fn of(device: &DeviceId, leaf: &str) -> String {
     format!("{}{FIRMWARE}{leaf}", own(device))
 }
 
+/// True for what may stand behind `ota/firmware/`.
+pub(super) fn is_leaf(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/');
+    (1..=MAX_LEAF_BYTES).contains(&text.len()) && text.chars().all(plain)
+}
+
 /// The topic on which what was said on `topic` is answered.
 pub(super) fn reply_to(topic: &str) -> String {
     format!("{topic}{REPLY}")
@@ -48,9 +54,7 @@ impl<'a> Place<'a> {
         let (product, rest) = topic.strip_prefix("/sys/")?.split_once('/')?;
         let (device, rest) = rest.split_once('/')?;
         let leaf = rest.strip_prefix(FIRMWARE)?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/');
-        let sound = (1..=MAX_LEAF_BYTES).contains(&leaf.len()) && leaf.chars().all(plain);
-        sound.then_some(Self { product, device, leaf })
+        is_leaf(leaf).then_some(Self { product, device, leaf })
     }
 
     /// True if it is `device`'s own.

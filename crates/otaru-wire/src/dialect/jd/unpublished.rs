@@ -5,6 +5,8 @@ use alloc::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::{login, topics};
+
 /// Everything of this dialect that no document states. A key that is left out keeps the proposal.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -89,6 +91,35 @@ pub static PROPOSAL: Unpublished = Unpublished {
     },
 };
 
+impl Unpublished {
+    /// Checks that a device can be spoken of with this table.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let Leaves { version, progress, get, upgrade_reply } = &self.leaves;
+        if ![version, progress, get, upgrade_reply].into_iter().all(|leaf| topics::is_leaf(leaf)) {
+            return Err("a leaf is 1 to 64 letters, digits, _, - and /");
+        }
+        let LoginPatterns { client_id, user_name, .. } = &self.login;
+        if !login::tells_who(user_name) {
+            return Err("user_name holds {productKey} and {identifier}, with a text between them");
+        }
+        if client_id.is_empty() {
+            return Err("client_id is empty");
+        }
+        let Statuses { downloading, upgrading, success, failed, download_failed, verify_failed, burn_failed } =
+            self.statuses;
+        let mut numbers =
+            [downloading, upgrading, success, failed, download_failed, verify_failed, burn_failed];
+        numbers.sort_unstable();
+        match numbers.array_windows().any(|[one, next]| one == next) {
+            true => Err("two statuses have the same number"),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Default for Unpublished {
     fn default() -> Self {
         PROPOSAL.clone()
@@ -126,5 +157,23 @@ mod tests {
         assert_eq!(table.login, PROPOSAL.login);
         assert_eq!(serde_json::from_str::<Unpublished>("{}").unwrap(), PROPOSAL);
         assert!(serde_json::from_str::<Unpublished>(r#"{"leaves":{"verison":"x"}}"#).is_err());
+    }
+
+    #[test]
+    fn a_table_that_cannot_work_is_refused() {
+        let check = |told: &str| serde_json::from_str::<Unpublished>(told).unwrap().check();
+        assert_eq!(PROPOSAL.check(), Ok(()));
+        assert_eq!(check(r#"{"login":{"user_name":"jd:{productKey}/{identifier}@v1"}}"#), Ok(()));
+        for told in [
+            r#"{"leaves":{"get":"+"}}"#,
+            r#"{"leaves":{"version":""}}"#,
+            r#"{"statuses":{"success":0}}"#,
+            r#"{"login":{"client_id":""}}"#,
+            r#"{"login":{"user_name":"{identifier}"}}"#,
+            r#"{"login":{"user_name":"{identifier}{productKey}"}}"#,
+            r#"{"login":{"user_name":"{identifier}&{productkey}"}}"#,
+        ] {
+            assert!(check(told).is_err(), "{told}");
+        }
     }
 }
