@@ -6,12 +6,14 @@
 use alloc::{
     format,
     string::{String, ToString},
+    vec,
+    vec::Vec,
 };
 
 use super::{DownloadFailure, Generation, Portion, Rejection, RequestError, Step};
 use crate::{
     ByteRange,
-    http::{Head, Headers},
+    http::{Answer, Head, Headers},
     http_range::ContentRange,
 };
 
@@ -84,6 +86,16 @@ impl DownloadRefusal {
             Generation::Token => old,
             Generation::Tid | Generation::Fuse => new,
         }
+    }
+
+    /// The whole answer: [`Download::write`] of this refusal.
+    pub fn answer(self, generation: Generation) -> Answer {
+        let (head, payload) = refused(generation, self);
+        let body = match payload {
+            Payload::Byte(byte) => vec![byte],
+            Payload::File(_) | Payload::Nothing => Vec::new(),
+        };
+        Answer { head, body }
     }
 
     fn row(self) -> (DownloadRefusal, u8, u8, u16) {

@@ -3,12 +3,13 @@
 use alloc::string::String;
 
 use super::{
-    AccessKey, Authorization, AuthorizationError, Generation, Handle, Kind, Refusal, Step, Token, Versions,
+    AccessKey, Authorization, AuthorizationError, DownloadRefusal, Generation, Handle, Kind, Refusal, Reply,
+    Step, Token, Versions,
 };
 use crate::{
     DeviceId, IdError, ProductKey, Version,
     dialect::ReadError,
-    http::{Call, Headers, Method},
+    http::{Answer, Call, Headers, Method},
     http_range::RangeRequest,
 };
 
@@ -273,7 +274,16 @@ pub enum RequestError {
 }
 
 impl Rejection {
-    /// How the platform says it.
+    /// The answer, in its generation's form: a reply, or a refused download that no client takes for a file.
+    /// `request_id` as in [`Reply::write`].
+    pub fn answer(&self, request_id: &str) -> Answer {
+        if !self.download {
+            return Reply::Refused(self.refusal()).write(self.generation, request_id);
+        }
+        DownloadRefusal::from(self).answer(self.generation)
+    }
+
+    /// How the platform says it where no file was asked for.
     pub fn refusal(&self) -> Refusal {
         match &self.error {
             RequestError::NotSigned | RequestError::Authorization(_) => Refusal::NotAuthentic,

@@ -121,3 +121,22 @@ fn a_rejection_names_the_device_where_the_request_does() {
     let Ok(Some(Request::Signed(wrong))) = read(&wrong) else { panic!() };
     assert_eq!(wrong.open(&[], NOW).unwrap_err().device, Some(named()));
 }
+
+#[test]
+fn a_rejection_is_answered_in_its_own_generations_form() {
+    let answer = |target: &str| {
+        let Answer { head, body } = rejected(&product_call(Method::Get, target, "")).answer("5b0f");
+        (head.status, std::string::String::from_utf8(body).unwrap(), head.headers)
+    };
+    let (status, body, _) = answer("/ota/south/check?dev_id=7&type=1&version=a%20b");
+    assert_eq!((status, body.as_str()), (200, r#"{"errno":27,"error":"malformed version"}"#));
+    let (status, body, _) = answer("/fuse-ota/PrdTest001/meter-01/check?type=2&version=a%20b");
+    assert_eq!(
+        (status, body.as_str()),
+        (200, r#"{"code":27,"msg":"malformed version","request_id":"5b0f"}"#)
+    );
+    let (status, body, headers) = answer("/ota/PrdTest001/meter-01/x/download");
+    assert_eq!((status, body.as_str(), headers.value("Ota-Errno")), (404, "", Some("2")));
+    let (status, body, headers) = answer("/ota/south/download/ota%2Fx");
+    assert_eq!((status, body.as_str(), headers.value("Content-Length")), (200, "\u{1}", None));
+}
