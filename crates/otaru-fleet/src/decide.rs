@@ -62,7 +62,7 @@ pub enum Keep {
     AlreadyNotified,
     /// The device has not been told of this attempt: what it says is about the one before, if there was one.
     NotTold,
-    /// The same percentage or answer again.
+    /// The same percentage again, or an answer where none is due.
     Repeated,
     /// A lower percentage than before: a late report.
     Late,
@@ -91,6 +91,15 @@ impl Task {
             (Transition::To(told), _) => Transition::To(Next { answered_at: Some(now), ..told }),
             (Transition::Keep(Keep::AlreadyNotified), Some(answered)) => Transition::To(answered),
             (kept, _) => kept,
+        }
+    }
+
+    /// The device fetches what its notice tells of: that is an answer, if one is due.
+    pub fn on_fetched(&self, now: Timestamp) -> Transition {
+        match self.spoken(now) {
+            Some(answered) => Transition::To(answered),
+            None if self.state.is_end() => Transition::Keep(Keep::Ended),
+            None => Transition::Keep(Keep::Repeated),
         }
     }
 

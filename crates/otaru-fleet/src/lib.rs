@@ -1,8 +1,9 @@
 //! The platform decides: campaigns, tasks and their states. Values in, values out; no async, no database, no clock.
 //!
 //! [`plan()`] says which devices get a [`Task`], the methods of [`Task`] say what an event does to one, and
-//! [`Task::hold`] says what it waits for. [`DeviceConfig`] is the same for remote configuration. Whoever calls passes the time, keeps the values and applies each
-//! [`Next`] by compare-and-set on [`Task::revision`], so that two reports at once cannot undo one another.
+//! [`Task::hold`] says what it waits for and [`Task::deadline`] until when. [`DeviceConfig`] is the same for remote
+//! configuration. Whoever calls passes the time, keeps the values and applies each [`Next`] by compare-and-set on
+//! [`Task::revision`], so that two reports at once cannot undo one another.
 //!
 //! ```
 //! use otaru_fleet::{Task, TaskState, Timestamp, Transition};
@@ -14,7 +15,8 @@
 //! #     device: otaru_wire::DeviceId { product: "a1Demo".parse()?, device: "pump-1".parse()? },
 //! #     module: Module::default(), version: "2.0.0".parse()?, source_version: Some("1.0.0".parse()?),
 //! #     state: TaskState::Notified, progress: 0, reason: None, rules: Default::default(),
-//! #     attempt: 1, retry_at: None, answered_at: None, created_at: Timestamp(0), notified_at: Some(Timestamp(1)), first_progress_at: None,
+//! #     attempt: 1, retry_at: None, answered_at: None, created_at: Timestamp(0),
+//! #     notified_at: Some(Timestamp(1)), first_progress_at: None,
 //! #     updated_at: Timestamp(1), revision: 1,
 //! # };
 //! let later = Timestamp(60_000);

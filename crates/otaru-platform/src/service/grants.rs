@@ -9,8 +9,9 @@ use std::{
     time::Duration,
 };
 
-use otaru_fleet::{Package, TaskId, Timestamp};
+use otaru_fleet::{Package, Task, TaskId, Timestamp, Transition};
 use otaru_wire::DeviceId;
+use tracing::error;
 
 use super::{GrantError, ServedFile, Service, known::Cache};
 use crate::{
@@ -82,8 +83,8 @@ impl Service {
         device: &DeviceId,
         task: TaskId,
     ) -> Result<Arc<Package>, GrantError> {
-        let open = self.open_grant(task).await?;
-        if open.device != *device && !self.inner.parts.outbox.speaks_for(device, &open.device) {
+        let open = self.open_grant(device, task).await?;
+        if !self.is_or_speaks_for(device, &open.device) {
             return Err(GrantError::NotFound);
         }
         // From here on the device's progress is that of its task.
@@ -91,7 +92,11 @@ impl Service {
         self.package_of(open.package).await.map_err(not_found)
     }
 
-    async fn open_grant(&self, id: TaskId) -> Result<Open, GrantError> {
+    fn is_or_speaks_for(&self, device: &DeviceId, owner: &DeviceId) -> bool {
+        device == owner || self.inner.parts.outbox.speaks_for(device, owner)
+    }
+
+    async fn open_grant(&self, device: &DeviceId, id: TaskId) -> Result<Open, GrantError> {
         let now = self.now();
         if let Some(open) = self.inner.grants.open.find(&id).filter(|open| now < open.until) {
             return Ok(open);
@@ -101,12 +106,25 @@ impl Service {
         if !task.state.may_download() {
             return Err(GrantError::Closed(task.state));
         }
+        if self.is_or_speaks_for(device, &task.device) {
+            self.answered_by_fetching(&task).await;
+        }
         let open = Open { device: task.device, package: task.package, until: now + BELIEVED };
         self.inner.grants.open.keep(id, open.clone());
         if self.inner.grants.closed.load(Ordering::SeqCst) != closed {
             self.inner.grants.open.forget(&id);
         }
         Ok(open)
+    }
+
+    /// A device that fetches has its notice. What stands here is read again after [`BELIEVED`], which is no longer than
+    /// the pause between two attempts: the first piece of each attempt comes this way.
+    async fn answered_by_fetching(&self, task: &Task) {
+        let Transition::To(next) = task.on_fetched(self.now()) else { return };
+        // A full disk does not keep a device from its files. Stale means that it said more already.
+        if let Err(error) = self.apply(task, next).await {
+            error!(device = %task.device, %error, "failed to note that {} answered: {error}", task.device);
+        }
     }
 }
 

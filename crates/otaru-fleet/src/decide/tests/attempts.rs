@@ -139,6 +139,7 @@ fn any_word_of_the_device_about_the_module_is_an_answer() {
     for said in [
         told.on_answered(soon),
         told.on_asked(soon),
+        told.on_fetched(soon),
         told.on_version(&module, &v("1.0.0"), soon),
         told.on_progress(Step::Percent(0), "", soon),
     ] {
@@ -167,6 +168,7 @@ fn an_acknowledgement_is_noted_once_even_where_none_is_due() {
     assert_eq!((answered.state, answered.answered_at), (TaskState::Notified, Some(NOW)));
     assert_eq!(answered.on_answered(NOW), Transition::Keep(Keep::Repeated));
     assert_eq!(told.on_asked(NOW), Transition::Keep(Keep::AlreadyNotified), "no write without a rule");
+    assert_eq!(told.on_fetched(NOW), Transition::Keep(Keep::Repeated), "nor for each piece");
     assert_eq!(begun().on_answered(NOW), Transition::Keep(Keep::Late));
 }
 

@@ -6,6 +6,7 @@ use super::*;
 enum Happening {
     Notified,
     Asked,
+    Fetched,
     Answered,
     Percent(u8),
     Failed(Failure),
@@ -18,6 +19,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         3 => Just(Happening::Notified),
         1 => Just(Happening::Asked),
+        1 => Just(Happening::Fetched),
         1 => Just(Happening::Answered),
         6 => any::<u8>().prop_map(Happening::Percent),
         1 => prop_oneof![Just(Failure::Upgrade), Just(Failure::Download), Just(Failure::Digest)]
@@ -38,6 +40,7 @@ fn decide(task: &Task, happening: &Happening, now: Timestamp) -> Transition {
         Happening::Notified => task.on_notified(now),
         Happening::Asked if !task.may_be_told(now) => Transition::Keep(Keep::NotDue),
         Happening::Asked => task.on_asked(now),
+        Happening::Fetched => task.on_fetched(now),
         Happening::Answered => task.on_answered(now),
         Happening::Percent(percent) => task.on_progress(Step::Percent(*percent), "", now),
         Happening::Failed(failure) => task.on_progress(Step::Failed(*failure), "", now),

@@ -150,6 +150,25 @@ async fn whatever_a_device_says_of_the_module_answers_the_push() {
 }
 
 #[tokio::test]
+async fn a_device_that_fetches_has_answered_and_nobody_can_answer_for_another() {
+    let mut world = World::new().await;
+    let (pump, other) = (world.device("pump-1").await, world.device("pump-2").await);
+    let sessions = [world.connect(&pump).await, world.connect(&other).await];
+    let campaign = world.ruled(Rules { retries: 1, ..answers_in(10) }).await;
+    let tasks = [world.task(campaign, &pump).await.id, world.task(campaign, &other).await.id];
+    let fetch = async |who: &Admitted, task| {
+        world.service.grant_file(&crate::links::Grant::file(who.device.clone(), task, 0)).await
+    };
+    assert!(fetch(&sessions[0], tasks[1]).await.is_err());
+    assert_eq!(world.task(campaign, &other).await.answered_at, None);
+    fetch(&sessions[0], tasks[0]).await.unwrap();
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.service.meet_deadlines().await, Ok(1));
+    let attempts = [world.task(campaign, &pump).await.attempt, world.task(campaign, &other).await.attempt];
+    assert_eq!(attempts, [1, 2]);
+}
+
+#[tokio::test]
 async fn a_campaign_ends_with_its_validity_but_what_has_begun_goes_on() {
     let mut world = World::new().await;
     let begun = world.device("begun").await;
