@@ -113,7 +113,7 @@ impl Unpublished {
         let mut numbers =
             [downloading, upgrading, success, failed, download_failed, verify_failed, burn_failed];
         numbers.sort_unstable();
-        match numbers.array_windows().any(|[one, next]| one == next) {
+        match numbers.windows(2).any(|pair| pair.first() == pair.last()) {
             true => Err("two statuses have the same number"),
             false => Ok(()),
         }
