@@ -64,8 +64,15 @@ async fn a_failed_attempt_is_followed_by_a_fresh_notice_after_the_interval() {
         let service = world.service.clone();
         async move { service.run().await }
     });
-    troubles::until(async || world.task(campaign, &pump).await.state == TaskState::Notified).await;
-    let again = world.notice(&pump);
+    // That it is told stands in the store before it is told.
+    let mut heard = Vec::new();
+    troubles::until(async || {
+        heard.extend(world.heard(&pump));
+        !heard.is_empty()
+    })
+    .await;
+    let [Downlink::Notice(again)] = heard.as_slice() else { panic!("heard {heard:?}") };
+    assert_eq!(world.task(campaign, &pump).await.state, TaskState::Notified);
     assert!(again.same_offer(&first));
     assert_ne!(again.files[0].source, first.files[0].source, "with fresh links");
     world.report_version(&session, "2.0.0").await;
