@@ -15,17 +15,19 @@ pub(crate) fn task(args: Operator<TaskCommand>) -> anyhow::Result<u8> {
     let client = Client::new(&args.platform)?;
     let TaskCommand::List { campaign } = args.command;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let row = |task: &Task| {
-        vec![
-            task.device.to_string(),
-            task.state.to_string(),
-            format!("{} %", task.progress),
-            format!("{} of {}", task.attempt, task.attempts),
-            why(task, now),
-        ]
-    };
     let tasks = calls::tasks(&client, campaign)?;
-    list(args.platform.json, &tasks, &["device", "state", "progress", "attempt", "why"], row)?;
+    // Where there is one attempt, "1 of 1" would only make people wonder.
+    let attempts = tasks.iter().any(|task| task.attempts > 1);
+    let head = match attempts {
+        true => &["device", "state", "progress", "attempt", "why"][..],
+        false => &["device", "state", "progress", "why"],
+    };
+    list(args.platform.json, &tasks, head, |task| {
+        let mut cells = vec![task.device.to_string(), task.state.to_string(), format!("{} %", task.progress)];
+        cells.extend(attempts.then(|| format!("{} of {}", task.attempt, task.attempts)));
+        cells.push(why(task, now));
+        cells
+    })?;
     Ok(exit::SUCCESS)
 }
 
