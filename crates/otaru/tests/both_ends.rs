@@ -8,43 +8,21 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     path::Path,
-    process::{Child, Stdio},
 };
 
-use common::{Platform, eventually, otaru};
+use common::{Agent, Platform, eventually};
 use serde_json::Value;
 
-/// An agent that runs until it is dropped. It restarts itself into its new version.
-struct Agent(Child);
-
-impl Agent {
-    /// A new device; `more` is what its configuration has beside the needed keys.
-    fn start(dir: &Path, platform: &Platform, name: &str, more: &str) -> Self {
-        let made = platform.answer(&["device", "create", "pump", name]);
-        let (storage, mqtt) = (dir.join(name), &platform.mqtt);
-        let secret = made["device_secret"].as_str().unwrap();
-        let config = format!(
-            "[device]\nproduct_key = \"pump\"\ndevice_name = \"{name}\"\ndevice_secret = \"{secret}\"\n\
-             version = \"1.0.0\"\n[broker]\naddress = \"{mqtt}\"\n[storage]\ndir = {storage:?}\n{more}"
-        );
-        let file = dir.join(format!("{name}.toml"));
-        fs::write(&file, config).unwrap();
-        let agent = otaru()
-            .args(["agent", "--json", "--config"])
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(agent)
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// A new device; `more` is what its configuration has beside the needed keys.
+fn start(dir: &Path, platform: &Platform, name: &str, more: &str) -> Agent {
+    let made = platform.answer(&["device", "create", "pump", name]);
+    let (storage, mqtt) = (dir.join(name), &platform.mqtt);
+    let secret = made["device_secret"].as_str().unwrap();
+    let config = format!(
+        "[device]\nproduct_key = \"pump\"\ndevice_name = \"{name}\"\ndevice_secret = \"{secret}\"\n\
+         version = \"1.0.0\"\n[broker]\naddress = \"{mqtt}\"\n[storage]\ndir = {storage:?}\n{more}"
+    );
+    Agent::start(dir, name, &config)
 }
 
 /// A counter of the platform, 0 until it was counted.
@@ -74,7 +52,7 @@ fn an_agent_is_updated_over_mqtt_without_a_byte_over_http() {
     let dir = tempfile::tempdir().unwrap();
     let platform = Platform::start(&dir.path().join("data"));
     platform.answer(&["product", "create", "pump", "--dialect", "aliyun"]);
-    let agent = Agent::start(dir.path(), &platform, "p1", "");
+    let agent = start(dir.path(), &platform, "p1", "");
     let firmware: Vec<u8> = (0..300_001_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let file = dir.path().join("firmware.bin");
     fs::write(&file, &firmware).unwrap();
@@ -97,7 +75,7 @@ fn a_pushed_configuration_is_taken_by_an_agent_and_the_platform_hears_so() {
     let platform = Platform::start(&dir.path().join("data"));
     platform.answer(&["product", "create", "pump", "--dialect", "aliyun"]);
     let taken = dir.path().join("taken.conf");
-    let _agent = Agent::start(dir.path(), &platform, "p1", &format!("[remote_config]\nfile = {taken:?}\n"));
+    let _agent = start(dir.path(), &platform, "p1", &format!("[remote_config]\nfile = {taken:?}\n"));
     let file = dir.path().join("pump.conf");
     for text in ["rate = 5\n", "rate = 6\n"] {
         fs::write(&file, text).unwrap();
@@ -126,7 +104,7 @@ fn an_agent_that_is_a_gateway_updates_two_devices_behind_it() {
              version = \"1.0.0\"\n"
         );
     }
-    let agent = Agent::start(dir.path(), &platform, "gw", &behind);
+    let agent = start(dir.path(), &platform, "gw", &behind);
     let sensors = || platform.answers(&["device", "list", "sensor"]);
     eventually("both are online and told their version", || {
         sensors().iter().all(|one| one["online"] == true && one["versions"]["default"] == "1.0.0")

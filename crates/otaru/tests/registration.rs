@@ -3,50 +3,26 @@
 
 mod common;
 
-use std::{
-    fs,
-    path::Path,
-    process::{Child, Stdio},
-};
+use std::path::Path;
 
-use common::{Platform, eventually, otaru};
+use common::{Agent, Platform, eventually};
 use serde_json::Value;
 
 const SECRET: &str = "PsTest0123456789";
 
-/// An agent that runs until it is dropped.
-struct Agent(Child);
-
-impl Agent {
-    fn start(dir: &Path, platform: &Platform, name: &str, how: &str) -> Self {
-        let (storage, mqtt) = (dir.join(name), &platform.mqtt);
-        let url = match how {
-            "http" => format!("registration_url = \"http://{}\"\n", platform.http),
-            _ => String::new(),
-        };
-        let config = format!(
-            "[device]\nproduct_key = \"pump\"\ndevice_name = \"{name}\"\nproduct_secret = \"{SECRET}\"\n\
-             registration = \"{how}\"\n{url}version = \"1.0.0\"\n[broker]\naddress = \"{mqtt}\"\n\
-             [storage]\ndir = {storage:?}\n"
-        );
-        let file = dir.join(format!("{name}.toml"));
-        fs::write(&file, config).unwrap();
-        let agent = otaru()
-            .args(["agent", "--json", "--config"])
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(agent)
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// A device that knows only its product's secret, and how it registers.
+fn start(dir: &Path, platform: &Platform, name: &str, how: &str) -> Agent {
+    let (storage, mqtt) = (dir.join(name), &platform.mqtt);
+    let url = match how {
+        "http" => format!("registration_url = \"http://{}\"\n", platform.http),
+        _ => String::new(),
+    };
+    let config = format!(
+        "[device]\nproduct_key = \"pump\"\ndevice_name = \"{name}\"\nproduct_secret = \"{SECRET}\"\n\
+         registration = \"{how}\"\n{url}version = \"1.0.0\"\n[broker]\naddress = \"{mqtt}\"\n\
+         [storage]\ndir = {storage:?}\n"
+    );
+    Agent::start(dir, name, &config)
 }
 
 fn platform(dir: &Path, register: &str) -> Platform {
@@ -72,13 +48,13 @@ fn an_agent_registers_over_http_or_mqtt_and_its_next_start_needs_no_registration
     let platform = platform(dir.path(), "listed");
     for (name, how) in [("by-http", "http"), ("by-mqtt", "mqtt")] {
         platform.answer(&["device", "create", "pump", name]);
-        let agent = Agent::start(dir.path(), &platform, name, how);
+        let agent = start(dir.path(), &platform, name, how);
         reports(&platform, name);
         drop(agent);
         eventually("it is offline", || device(&platform, name).unwrap()["online"] == false);
     }
     platform.answer(&["product", "registration", "pump", "off"]);
-    let _agent = Agent::start(dir.path(), &platform, "by-mqtt", "mqtt");
+    let _agent = start(dir.path(), &platform, "by-mqtt", "mqtt");
     reports(&platform, "by-mqtt");
 }
 
@@ -87,10 +63,10 @@ fn an_agent_that_nobody_listed_registers_and_logs_in_by_its_token() {
     let dir = tempfile::tempdir().unwrap();
     let platform = platform(dir.path(), "any");
     assert_eq!(device(&platform, "unlisted"), None);
-    let agent = Agent::start(dir.path(), &platform, "unlisted", "mqtt-unlisted");
+    let agent = start(dir.path(), &platform, "unlisted", "mqtt-unlisted");
     reports(&platform, "unlisted");
     drop(agent);
     eventually("it is offline", || device(&platform, "unlisted").unwrap()["online"] == false);
-    let _agent = Agent::start(dir.path(), &platform, "unlisted", "mqtt-unlisted");
+    let _agent = start(dir.path(), &platform, "unlisted", "mqtt-unlisted");
     reports(&platform, "unlisted");
 }

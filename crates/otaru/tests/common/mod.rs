@@ -91,6 +91,31 @@ impl Drop for Platform {
     }
 }
 
+/// An agent that runs until it is dropped. It restarts itself into its new version.
+pub(crate) struct Agent(Child);
+
+impl Agent {
+    /// Writes `{name}.toml` into the folder and starts an agent with it.
+    pub(crate) fn start(dir: &Path, name: &str, config: &str) -> Self {
+        let file = dir.join(format!("{name}.toml"));
+        std::fs::write(&file, config).unwrap();
+        let agent = otaru()
+            .args(["agent", "--json", "--config"])
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(agent.unwrap())
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Asks until it is so; fails after ten seconds.
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
