@@ -238,8 +238,11 @@ impl Gateway {
         let GatewayOptions { gateway, dialect, .. } = &self.options;
         let Some(device) = dialect.addressee(&message.topic) else { return };
         if device == *gateway {
-            let heard = dialect.read_message(gateway, &message.topic, &message.payload);
-            if let Ok(Downlink::Gateway(answer)) = heard {
+            // Only answers are read here: the updater reads the rest, and a block of a file is long to read twice.
+            if dialect.gateway_subscriptions(gateway).contains(&message.topic)
+                && let Ok(Downlink::Gateway(answer)) =
+                    dialect.read_message(gateway, &message.topic, &message.payload)
+            {
                 return self.answered(answer);
             }
         } else if !self.is_online(&device) {
