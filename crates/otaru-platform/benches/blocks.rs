@@ -5,12 +5,15 @@
 //! and the processor time of both ends for each GB.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a measurement ends at the first fault
 
+mod common;
+
 use std::{
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     time::Instant,
 };
 
+use common::call;
 use otaru_platform::{Config, Running, start};
 use otaru_wire::{
     BlockRequest, DeviceId, Notice, Report, Source,
@@ -153,20 +156,4 @@ fn get(platform: &Running, notice: &Notice) -> Vec<u8> {
 
 fn post(platform: &Running, path: &str, body: Value) -> Value {
     call(platform, "POST", path, body.to_string().as_bytes())
-}
-
-fn call(platform: &Running, method: &str, path: &str, body: &[u8]) -> Value {
-    let mut stream = TcpStream::connect(platform.http).unwrap();
-    let token = platform.first_token.as_deref().unwrap();
-    let head = format!(
-        "{method} /api/v1{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
-         Content-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(body).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }

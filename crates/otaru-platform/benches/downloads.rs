@@ -5,14 +5,16 @@
 //! requests (which other work on the machine disturbs less), requests per second of 4 KiB ranges.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a measurement ends at the first fault
 
+mod common;
+
 use std::{
     fs,
-    io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
 };
 
+use common::call;
 use otaru_fleet::TaskId;
 use otaru_platform::{
     Config, Running,
@@ -57,22 +59,6 @@ fn fill(platform: &Running) -> String {
     let campaign = post("/campaigns", json!({"package_id": package["id"]}));
     assert_eq!(campaign["tasks"], 1);
     sha256
-}
-
-fn call(platform: &Running, method: &str, path: &str, body: &[u8]) -> Value {
-    let mut stream = TcpStream::connect(platform.http).unwrap();
-    let token = platform.first_token.as_deref().unwrap();
-    let head = format!(
-        "{method} /api/v1{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
-         Content-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(body).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
 /// The link that the platform would send to the device, signed with its own key.
