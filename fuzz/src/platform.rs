@@ -7,7 +7,7 @@ use otaru_platform::links::{Grant, Links};
 use otaru_wire::{
     BlockRequest, Failure, GatewayReport, MAX_SUB_DEVICES, MessageId, Module, Report, Step,
     dialect::{
-        Credentials, DeviceHalf, Login, PlatformHalf, Transport,
+        Credentials, DeviceHalf, Login, LoginKeys, PlatformHalf, Transport,
         aliyun::{self, Topic, registration},
     },
 };
@@ -30,7 +30,7 @@ pub(crate) fn login(bytes: &[u8]) {
         );
     }
     // Nobody guesses an HMAC: only the seed's own proof holds.
-    if aliyun::Platform.verify_login(&login, SECRET).is_ok() {
+    if aliyun::Platform.verify_login(&login, &LoginKeys::of_device(SECRET)).is_ok() {
         assert_eq!(aliyun::Platform.read_login(&login), Ok(me()));
     }
     let _ = registration::token_client_id(&login);

@@ -9,7 +9,7 @@ use std::{
 use otaru_core::{Gateway, GatewayError, GatewayInput, GatewayOptions, GatewayOutput, GatewayPolicy};
 use otaru_wire::{
     DeviceId, GatewayRefusal, GatewayReport, Instant, MAX_SUB_DEVICES, Report,
-    dialect::{Credentials, DeviceHalf, Login, PlatformHalf, Transport, aliyun},
+    dialect::{Credentials, DeviceHalf, Login, LoginKeys, PlatformHalf, Transport, aliyun},
     mqtt::Message,
 };
 
@@ -45,7 +45,9 @@ impl Platform {
     fn proven(&self, login: &Login) -> Result<DeviceId, GatewayRefusal> {
         let device = aliyun::Platform.read_login(login).unwrap();
         let secret = self.secrets.get(&device).ok_or(GatewayRefusal::BadLogin)?;
-        aliyun::Platform.verify_login(login, secret).map_err(|_| GatewayRefusal::BadLogin)?;
+        aliyun::Platform
+            .verify_login(login, &LoginKeys::of_device(secret))
+            .map_err(|_| GatewayRefusal::BadLogin)?;
         Ok(device)
     }
 

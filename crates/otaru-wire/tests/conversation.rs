@@ -5,8 +5,8 @@ use otaru_wire::{
     Block, BlockRequest, Config, DeviceId, Digest, DigestMethod, Failure, File, MessageId, Module, Notice,
     Report, Source, Step, Version,
     dialect::{
-        Credentials, DEVICE_HALVES, DeviceHalf, Downlink, LoginError, PlatformHalf, Question, Transport,
-        device_half, platform_half,
+        Credentials, DEVICE_HALVES, DeviceHalf, Downlink, LoginError, LoginKeys, PlatformHalf, Question,
+        Transport, device_half, platform_half,
     },
 };
 
@@ -92,8 +92,11 @@ fn an_upgrade_is_spoken_from_login_to_the_new_version() {
 
         let login = device.write_login(&credentials, Transport::Tls);
         assert_eq!(platform.read_login(&login), Ok(me.clone()));
-        assert_eq!(platform.verify_login(&login, &credentials.secret), Ok(()));
-        assert_eq!(platform.verify_login(&login, "other"), Err(LoginError::WrongPassword));
+        assert_eq!(platform.verify_login(&login, &LoginKeys::of_device(&credentials.secret)), Ok(()));
+        assert_eq!(
+            platform.verify_login(&login, &LoginKeys::of_device("other")),
+            Err(LoginError::WrongPassword)
+        );
         for filter in device.subscriptions(&me) {
             assert!(platform.may_subscribe(&me, &filter), "{filter}");
         }

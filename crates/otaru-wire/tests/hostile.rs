@@ -4,7 +4,9 @@
 
 use otaru_wire::{
     DeviceId, Report, Step,
-    dialect::{DEVICE_HALVES, Downlink, Login, PLATFORM_HALVES, ReadError, aliyun::Topic, platform_half},
+    dialect::{
+        DEVICE_HALVES, Downlink, Login, LoginKeys, PLATFORM_HALVES, ReadError, aliyun::Topic, platform_half,
+    },
 };
 use proptest::prelude::*;
 
@@ -178,7 +180,7 @@ proptest! {
                 Login { client_id: format!("a|{client_id}|"), user_name: "dev-one&a1DemoPk001".into(), password: password.clone() },
             ] {
                 let _ = platform.read_login(&login);
-                prop_assert!(platform.verify_login(&login, "secret").is_err());
+                prop_assert!(platform.verify_login(&login, &LoginKeys::of_device("secret")).is_err());
             }
         }
     }

@@ -1,7 +1,10 @@
 //! The devices behind a gateway: what the platform knows of them, and how an agent is told of them.
 
 use otaru_agent::GatewayEvent;
-use otaru_wire::{GatewayRefusal, GatewayReport, dialect::Login};
+use otaru_wire::{
+    GatewayRefusal, GatewayReport,
+    dialect::{Login, LoginKeys},
+};
 
 use super::{agent::*, *};
 
@@ -96,7 +99,8 @@ impl World {
 
     fn proven(&mut self, login: &Login) -> Result<&mut Behind, GatewayRefusal> {
         let device = aliyun::Platform.read_login(login).unwrap();
-        let proof = aliyun::Platform.verify_login(login, &secret(device.device.as_str()));
+        let proof =
+            aliyun::Platform.verify_login(login, &LoginKeys::of_device(&secret(device.device.as_str())));
         let known = self.behind.get_mut(&device).filter(|behind| proof.is_ok() && !behind.banned);
         known.ok_or(GatewayRefusal::BadLogin)
     }

@@ -1,5 +1,7 @@
 //! The platform's end of a device's session.
 
+use otaru_wire::dialect::LoginKeys;
+
 use super::*;
 
 /// Serves one connection until it ends.
@@ -25,7 +27,7 @@ pub(super) fn serve(shared: &Shared, mut wire: Box<dyn Wire>) {
     let device = aliyun::Platform.read_login(&connect.login).unwrap();
     let proven = match aliyun::registration::token_client_id(&connect.login) {
         Some(_) => aliyun::registration::verify_token(&connect.login, registration::TOKEN),
-        None => aliyun::Platform.verify_login(&connect.login, SECRET),
+        None => aliyun::Platform.verify_login(&connect.login, &LoginKeys::of_device(SECRET)),
     };
     if proven.is_err() {
         let _ = wire.write_all(&connect.refuse(Refusal::BadLogin));

@@ -133,7 +133,7 @@ impl Service {
             Err(error) => return Err(unavailable(by.gateway, &error)),
         };
         let same_dialect = known.dialect.as_str() == by.half.name();
-        match by.half.verify_login(login, known.secret.expose()) {
+        match by.half.verify_login(login, &self.login_keys(&known)) {
             Ok(()) if same_dialect => Ok(device),
             _ => Err(GatewayRefusal::BadLogin),
         }

@@ -3,7 +3,7 @@
 use futures_util::FutureExt as _;
 use otaru_wire::{
     DeviceId,
-    dialect::{Login, PlatformHalf, aliyun::registration},
+    dialect::{Login, LoginKeys, PlatformHalf, aliyun::registration},
     mqtt::Message,
 };
 use tracing::{debug, error, info};
@@ -101,13 +101,17 @@ impl Service {
         }
         let proven = match registration::token_client_id(login) {
             Some(client_id) => registration::verify_token(login, &token(&known.secret, client_id)),
-            None => half.verify_login(login, known.secret.expose()),
+            None => half.verify_login(login, &self.login_keys(&known)),
         };
         if let Err(error) = proven {
             info!(%device, %error, "login of {device} refused: {error}");
             return Err(Refused::BadLogin);
         }
         Ok(Admitted { device, dialect: half })
+    }
+
+    pub(super) fn login_keys<'a>(&self, known: &'a KnownDevice) -> LoginKeys<'a> {
+        LoginKeys { now_s: self.now().0 / 1000, ..LoginKeys::of_device(known.secret.expose()) }
     }
 
     pub(super) async fn known_device(&self, id: &DeviceId) -> Result<KnownDevice, StoreError> {

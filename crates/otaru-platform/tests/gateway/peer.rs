@@ -13,7 +13,7 @@ use std::{
 use otaru_platform::gateway::{Admitted, Entry, GatewayOptions, Ingest, Refused, Sessions, Verdict, serve};
 use otaru_wire::{
     DeviceId, DeviceName, Instant, Notice, NoticeError, ProductKey,
-    dialect::{Login, LoginError, PlatformHalf, Question, ReadError, Uplink},
+    dialect::{Login, LoginError, LoginKeys, PlatformHalf, Question, ReadError, Uplink},
     mqtt::{Client, ClientEvent, ClientOptions, Message, ProtocolVersion, Qos},
 };
 use tokio::{
@@ -38,8 +38,8 @@ impl PlatformHalf for Simple {
         Ok(device(&login.client_id))
     }
 
-    fn verify_login(&self, login: &Login, secret: &str) -> Result<(), LoginError> {
-        if login.password == secret { Ok(()) } else { Err(LoginError::WrongPassword) }
+    fn verify_login(&self, login: &Login, keys: &LoginKeys<'_>) -> Result<(), LoginError> {
+        if login.password == keys.device { Ok(()) } else { Err(LoginError::WrongPassword) }
     }
 
     fn may_publish(&self, device: &DeviceId, topic: &str) -> bool {

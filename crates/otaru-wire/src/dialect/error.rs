@@ -24,6 +24,14 @@ pub enum LoginError {
     /// The proof does not hold.
     #[error("the password does not match the device's secret")]
     WrongPassword,
+    /// The proof held once.
+    #[error("the password expired at {expires_s}, and it is {now_s} (seconds since 1970)")]
+    Expired {
+        /// When it expired, in seconds since 1970.
+        expires_s: u64,
+        /// The time it was compared with.
+        now_s: u64,
+    },
 }
 
 /// Why a message cannot be understood. The sender broke the dialect; nothing changes.

@@ -69,6 +69,30 @@ impl core::fmt::Debug for Login {
     }
 }
 
+/// What a login may be proven by.
+#[derive(Clone, Copy)]
+pub struct LoginKeys<'a> {
+    /// The device's own secret.
+    pub device: &'a str,
+    /// Its product's, where the dialect takes that, too.
+    pub product: Option<&'a str>,
+    /// What time it is, in seconds since 1970: some proofs expire. 0 if no proof is to count as expired.
+    pub now_s: u64,
+}
+
+impl<'a> LoginKeys<'a> {
+    /// The device's secret alone, at no time.
+    pub fn of_device(secret: &'a str) -> Self {
+        Self { device: secret, product: None, now_s: 0 }
+    }
+}
+
+impl core::fmt::Debug for LoginKeys<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("LoginKeys").field("now_s", &self.now_s).finish_non_exhaustive()
+    }
+}
+
 /// How the connection is made, as far as a login tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
@@ -155,11 +179,11 @@ pub trait PlatformHalf: Sync {
     /// [`LoginError::NotThisDialect`] if another dialect should be tried, else what is malformed.
     fn read_login(&self, login: &Login) -> Result<DeviceId, LoginError>;
 
-    /// Checks the proof in a login against the device's secret, in constant time.
+    /// Checks the proof in a login, in constant time.
     ///
     /// # Errors
-    /// [`LoginError::WrongPassword`] if the proof does not hold.
-    fn verify_login(&self, login: &Login, secret: &str) -> Result<(), LoginError>;
+    /// [`LoginError::WrongPassword`] if the proof does not hold, [`LoginError::Expired`] if it did once.
+    fn verify_login(&self, login: &Login, keys: &LoginKeys<'_>) -> Result<(), LoginError>;
 
     /// May this device publish on this exact topic?
     fn may_publish(&self, device: &DeviceId, topic: &str) -> bool;
@@ -309,7 +333,8 @@ mod tests {
         let id = DeviceId { product: "a1DemoPk001".parse().unwrap(), device: "dev-one".parse().unwrap() };
         let credentials = Credentials { id, secret: "s3cret".into() };
         let login = aliyun::Device.write_login(&credentials, Transport::Plain);
-        let shown = alloc::format!("{credentials:?} {login:?}");
+        let keys = LoginKeys { product: Some("s3cret"), ..LoginKeys::of_device("s3cret") };
+        let shown = alloc::format!("{credentials:?} {login:?} {keys:?}");
         assert!(!shown.contains("s3cret") && !shown.contains(&login.password), "{shown}");
     }
 }

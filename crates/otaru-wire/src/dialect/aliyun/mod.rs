@@ -29,8 +29,8 @@ pub use v3::DeviceV3;
 use alloc::{string::String, vec::Vec};
 
 use super::{
-    Credentials, DeviceHalf, Downlink, Login, LoginError, PlatformHalf, Question, ReadError, Transport,
-    Uplink, json, sign,
+    Credentials, DeviceHalf, Downlink, Login, LoginError, LoginKeys, PlatformHalf, Question, ReadError,
+    Transport, Uplink, json, sign,
 };
 use crate::{
     Block, BlockError, BlockRequest, Config, DeviceId, GatewayRefusal, GatewayReport, MessageId, NoConfig,
@@ -178,8 +178,8 @@ impl PlatformHalf for Platform {
         login::read(login)
     }
 
-    fn verify_login(&self, login: &Login, secret: &str) -> Result<(), LoginError> {
-        login::verify(login, secret)
+    fn verify_login(&self, login: &Login, keys: &LoginKeys<'_>) -> Result<(), LoginError> {
+        login::verify(login, keys.device)
     }
 
     fn may_publish(&self, device: &DeviceId, topic: &str) -> bool {

@@ -18,8 +18,8 @@ pub use unpublished::{Leaves, LoginPatterns, PROPOSAL, Statuses, Unpublished};
 use alloc::{format, string::String, vec::Vec};
 
 use super::{
-    Credentials, DeviceHalf, Downlink, Login, LoginError, PlatformHalf, Question, ReadError, Transport,
-    Uplink, json,
+    Credentials, DeviceHalf, Downlink, Login, LoginError, LoginKeys, PlatformHalf, Question, ReadError,
+    Transport, Uplink, json,
 };
 use crate::{
     DeviceId, MessageId, Notice, NoticeError, Report,
@@ -112,8 +112,8 @@ impl PlatformHalf for Platform {
         login::read(&self.0.login, login)
     }
 
-    fn verify_login(&self, login: &Login, secret: &str) -> Result<(), LoginError> {
-        login::verify(&self.0.login, login, secret)
+    fn verify_login(&self, login: &Login, keys: &LoginKeys<'_>) -> Result<(), LoginError> {
+        login::verify(&self.0.login, login, keys.device)
     }
 
     /// On every leaf about its own firmware: the real ones are not known.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dialect::{
-    Credentials, DeviceHalf, PlatformHalf, Transport,
+    Credentials, DeviceHalf, LoginKeys, PlatformHalf, Transport,
     aliyun::{Device, DeviceV3, Platform},
 };
 
@@ -98,8 +98,11 @@ fn each_word_is_heard_as_it_was_said_and_its_proofs_hold() {
             };
             for (login, name) in logins.iter().zip(["sub-1", "sub-2"]) {
                 assert_eq!(Platform.read_login(login), Ok(device(name)));
-                assert_eq!(Platform.verify_login(login, SECRET), Ok(()));
-                assert_eq!(Platform.verify_login(login, "other"), Err(LoginError::WrongPassword));
+                assert_eq!(Platform.verify_login(login, &LoginKeys::of_device(SECRET)), Ok(()));
+                assert_eq!(
+                    Platform.verify_login(login, &LoginKeys::of_device("other")),
+                    Err(LoginError::WrongPassword)
+                );
             }
         }
     }
@@ -118,7 +121,7 @@ fn a_login_is_read_in_every_spelling() {
         panic!("not read");
     };
     // aliyun-link-sdk-v4 §1.3, the second worked example
-    assert_eq!(Platform.verify_login(&login, SECRET), Ok(()));
+    assert_eq!(Platform.verify_login(&login, &LoginKeys::of_device(SECRET)), Ok(()));
 }
 
 #[test]

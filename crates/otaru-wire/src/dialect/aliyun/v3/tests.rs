@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     Failure, File,
-    dialect::{PlatformHalf, Question, aliyun::Platform, aliyun::samples},
+    dialect::{LoginKeys, PlatformHalf, Question, aliyun::Platform, aliyun::samples},
 };
 
 fn me() -> DeviceId {
@@ -92,7 +92,7 @@ fn the_login_has_the_parameters_and_the_signature_of_the_v3_sdk() {
     );
     assert_eq!(login.user_name, "dev-0001&a1TestPk001");
     assert_eq!(login.password, "B5DE63BD347F9BF3B5F0322DE0EBF94295CB4C49A2D6EF50795BD34C05B3E730");
-    assert_eq!(Platform.verify_login(&login, &credentials.secret), Ok(()));
+    assert_eq!(Platform.verify_login(&login, &LoginKeys::of_device(&credentials.secret)), Ok(()));
 }
 
 /// Source: aliyun-iotkit-v3 §2.0.
