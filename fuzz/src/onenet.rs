@@ -212,9 +212,10 @@ pub(crate) fn download_seeds() -> Vec<Vec<u8>> {
 }
 
 pub(crate) fn notice(bytes: &[u8]) {
-    for id in [inform::read(bytes), inform::read_reply(bytes)].into_iter().flatten() {
+    let replied = inform::read_reply(bytes).map(|(id, _)| id);
+    for id in [inform::read(bytes), replied].into_iter().flatten() {
         assert!(id.len() <= 64, "an id that is echoed has bounds");
-        assert_eq!(inform::read_reply(&inform::write_reply(&me(), &id).payload), Ok(id));
+        assert_eq!(inform::read_reply(&inform::write_reply(&me(), &id).payload), Ok((id, 200)));
     }
 }
 

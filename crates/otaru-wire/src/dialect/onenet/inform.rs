@@ -81,16 +81,14 @@ pub fn write_reply(device: &DeviceId, id: &str) -> Message {
     Message { topic: reply_topic(device), payload: payload.into_bytes(), qos: Qos::AtMostOnce }
 }
 
-/// Reads a reply: the number of the notice, if the device takes it.
+/// Reads a reply: the number of the notice, and a code, which is 200 if the device takes it.
 ///
 /// # Errors
-/// [`ReadError`] if it is no JSON object with an `id`, or its `code` is not 200.
-pub fn read_reply(payload: &[u8]) -> Result<String, ReadError> {
+/// [`ReadError`] if it is no JSON object with an `id` and a `code` of 0 to 65535.
+pub fn read_reply(payload: &[u8]) -> Result<(String, u16), ReadError> {
     let told: Told = body::read(payload)?;
-    match told.code.as_ref().and_then(json::Scalar::number) {
-        Some(200) => id_of(&told),
-        code => Err(json::malformed(&format!("the notice is refused with code {}", code.unwrap_or(-1)))),
-    }
+    let code = told.code.as_ref().and_then(json::Scalar::unsigned).and_then(|code| code.try_into().ok());
+    Ok((id_of(&told)?, code.ok_or_else(|| json::malformed("code is missing or no number that is bearable"))?))
 }
 
 /// The login of a device: `claim` names it, and the signed text is the password.
@@ -141,7 +139,7 @@ mod tests {
         let reply = write_reply(&me(), &read(&notice.payload).unwrap());
         assert_eq!(reply.topic, "$sys/PrdTest001/meter-01/ota/inform_reply");
         assert_eq!(reply.payload, br#"{"id":"ota-42","code":200,"msg":"success","data":{}}"#);
-        assert_eq!(read_reply(&reply.payload), Ok("ota-42".into()));
+        assert_eq!(read_reply(&reply.payload), Ok(("ota-42".into(), 200)));
     }
 
     #[test]
@@ -151,12 +149,16 @@ mod tests {
         {
             assert_eq!(read(text.as_bytes()), Ok("7".into()), "{text}");
         }
-        assert_eq!(read_reply(br#"{"id":"7","code":200,"msg":"success"}"#), Ok("7".into()));
+        for (text, code) in
+            [(r#"{"id":"7","code":200,"msg":"success"}"#, 200), (r#"{"code":"400","id":7}"#, 400)]
+        {
+            assert_eq!(read_reply(text.as_bytes()), Ok(("7".into(), code)));
+        }
         let long = format!(r#"{{"id":"{}"}}"#, "7".repeat(65));
         for text in ["", "[]", "{}", r#"{"id":[]}"#, &long] {
             assert!(matches!(read(text.as_bytes()), Err(ReadError::Malformed(_))), "{text}");
         }
-        for text in [r#"{"id":"7"}"#, r#"{"id":"7","code":400}"#, r#"{"code":200}"#] {
+        for text in [r#"{"id":"7"}"#, r#"{"id":"7","code":-1}"#, r#"{"code":200}"#] {
             assert!(matches!(read_reply(text.as_bytes()), Err(ReadError::Malformed(_))), "{text}");
         }
     }
@@ -201,7 +203,7 @@ mod tests {
         fn every_number_comes_back(id in "\\PC{1,16}") {
             let heard = read(&write(&me(), &id).payload).unwrap();
             prop_assert_eq!(&heard, &id);
-            prop_assert_eq!(read_reply(&write_reply(&me(), &heard).payload), Ok(id));
+            prop_assert_eq!(read_reply(&write_reply(&me(), &heard).payload), Ok((id, 200)));
         }
 
         #[test]

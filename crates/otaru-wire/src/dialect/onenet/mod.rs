@@ -47,6 +47,7 @@ mod generation;
 mod handle;
 pub mod inform;
 mod percent;
+mod platform;
 mod range;
 mod reply;
 mod request;
@@ -58,14 +59,16 @@ mod task;
 mod versions;
 
 pub use authorization::{AccessKey, Authorization, AuthorizationError, Claim, Edition, Method, Resource};
+pub use body::MAX_BODY_BYTES;
 pub use codes::Refusal;
 pub use download::{Download, DownloadError, DownloadRefusal, Heard, Payload};
 pub use generation::{Generation, Kind};
 pub use handle::{Handle, Status, Token};
+pub use platform::Platform;
 pub use range::Portion;
 pub use reply::{AnswerError, Reply};
 pub use request::{
-    Ask, AskError, Bearer, Check, Hardware, Rejection, Request, RequestError, Signed, Who, read,
+    Ask, AskError, Bearer, Check, Hardware, Rejection, Request, RequestError, Signed, Who, read, takes_body,
 };
 pub use return_code::{Local, ReturnCode};
 pub use step::{DownloadFailure, Makes, Step, UpgradeFailure};

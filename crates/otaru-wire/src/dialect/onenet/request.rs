@@ -17,7 +17,7 @@ mod read;
 mod route;
 mod write;
 
-pub use read::read;
+pub use read::{read, takes_body};
 
 /// The longest version that the vendor's platforms take in a check, in bytes (onenet §2.3).
 const MAX_RUNNING_BYTES: usize = 20;

@@ -33,6 +33,13 @@ pub fn read(call: &Call) -> Result<Option<Request>, Rejection> {
     reading.request().map(Some).map_err(rejected)
 }
 
+/// Is a body read of such a call? Asked before one is, because some clients promise a body that never comes (onenet §9 item
+/// 9). None if its path is not this dialect's.
+pub fn takes_body(method: Method, target: &str) -> Option<bool> {
+    let path = route::path(target)?;
+    Some(method == Method::Post || path.route == Route::DeviceNumber)
+}
+
 struct Reading<'a> {
     call: &'a Call,
     path: Path<'a>,

@@ -279,3 +279,19 @@ proptest! {
         }
     }
 }
+
+/// Source: onenet §2.1 row 9: the one body of a GET; §9 item 9: bodies that are promised and never come.
+#[test]
+fn a_body_is_read_where_one_is_meant_and_nowhere_else() {
+    for (method, target, takes) in [
+        (Method::Post, "//ota/device/version?dev_id=1", Some(true)),
+        (Method::Get, "http://x/ota/devInfo", Some(true)),
+        (Method::Get, "/ota/device/version?dev_id=1", Some(false)),
+        (Method::Get, "/fuse-ota/p/d/7/download/", Some(false)),
+        (Method::Post, "/fuse-ota/p/d/7/download/", Some(true)),
+        (Method::Post, "/api/v1/products", None),
+        (Method::Get, "/", None),
+    ] {
+        assert_eq!(takes_body(method, target), takes, "{target}");
+    }
+}
