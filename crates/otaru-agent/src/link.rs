@@ -245,7 +245,7 @@ impl Link {
                 ClientEvent::NotAccepted(_, code) => {
                     tracing::warn!(code, "the platform did not accept a report");
                 }
-                ClientEvent::Subscribed { granted: true, .. } => {}
+                ClientEvent::Subscribed { granted: true, .. } | ClientEvent::Unsubscribed { .. } => {}
                 ClientEvent::Subscribed { filter, granted: false } => {
                     tracing::warn!(filter, "the platform refused a subscription");
                 }

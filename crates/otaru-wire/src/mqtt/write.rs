@@ -112,6 +112,31 @@ pub(super) fn subscribe(
     }
 }
 
+/// UNSUBSCRIBE from one filter.
+pub(super) fn unsubscribe(
+    out: &mut Vec<u8>,
+    version: ProtocolVersion,
+    id: NonZeroU16,
+    filter: &str,
+) -> Result<(), Violation> {
+    match version {
+        ProtocolVersion::V311 => put(
+            out,
+            v3_1_1::Unsubscribe::builder()
+                .packet_id(id.get())
+                .entries(vec![filter])
+                .and_then(|packet| packet.build()),
+        ),
+        ProtocolVersion::V5 => put(
+            out,
+            v5_0::Unsubscribe::builder()
+                .packet_id(id.get())
+                .entries(vec![filter])
+                .and_then(|packet| packet.build()),
+        ),
+    }
+}
+
 /// SUBACK. For each filter the granted QoS (0 or 1), or `None`: not allowed.
 pub(super) fn suback(
     out: &mut Vec<u8>,

@@ -88,6 +88,11 @@ pub enum ClientEvent {
         /// False if the platform refused it.
         granted: bool,
     },
+    /// The platform has ended a subscription, or had none.
+    Unsubscribed {
+        /// The filter it was of.
+        filter: String,
+    },
     /// The session is over: send what [`Client::poll_transmit`] still gives, then close the transport.
     Closed(CloseReason),
 }

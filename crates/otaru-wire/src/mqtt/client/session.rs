@@ -36,7 +36,7 @@ pub struct Client {
     out: Vec<u8>,
     events: VecDeque<Pending>,
     outbox: Outbox,
-    subscriptions: Vec<Subscription>,
+    asked: Vec<Asked>,
     half_received: HalfReceived,
     /// Counts the connections, so that no acknowledgement goes to a later one.
     connection: u32,
@@ -77,11 +77,19 @@ struct Pending {
     ack: Option<(u32, Ack, NonZeroU16)>,
 }
 
+/// A SUBSCRIBE or UNSUBSCRIBE that was not answered yet.
 #[derive(Debug)]
-struct Subscription {
+struct Asked {
     id: NonZeroU16,
+    wish: Wish,
     filter: String,
     until: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Subscribe(Qos),
+    Unsubscribe,
 }
 
 impl Client {
@@ -94,7 +102,7 @@ impl Client {
             out: Vec::new(),
             events: VecDeque::new(),
             outbox: Outbox::default(),
-            subscriptions: Vec::new(),
+            asked: Vec::new(),
             half_received: HalfReceived::default(),
             connection: 0,
             next_id: 0,
@@ -183,18 +191,33 @@ impl Client {
     /// # Errors
     /// [`PublishError`] if there is no session or the filter is malformed.
     pub fn subscribe(&mut self, now: Instant, filter: &str, qos: Qos) -> Result<(), PublishError> {
+        self.ask(now, filter, Wish::Subscribe(qos))
+    }
+
+    /// Ends a subscription; the answer comes as [`ClientEvent::Unsubscribed`].
+    ///
+    /// # Errors
+    /// [`PublishError`] if there is no session or the filter is malformed.
+    pub fn unsubscribe(&mut self, now: Instant, filter: &str) -> Result<(), PublishError> {
+        self.ask(now, filter, Wish::Unsubscribe)
+    }
+
+    fn ask(&mut self, now: Instant, filter: &str, wish: Wish) -> Result<(), PublishError> {
         if !is_filter(filter) {
             return Err(PublishError::Topic);
         }
         let State::Up(up) = &mut self.state else { return Err(PublishError::NotConnected) };
-        let (outbox, subscriptions) = (&self.outbox, &self.subscriptions);
-        let taken =
-            |id| outbox.is_flying(id) || subscriptions.iter().any(|subscription| subscription.id == id);
-        let id = free_id(&mut self.next_id, taken).ok_or(PublishError::Full(subscriptions.len()))?;
-        write::subscribe(&mut self.out, self.options.version, id, filter, qos)
-            .map_err(|_| PublishError::TooLarge)?;
+        let (outbox, asked) = (&self.outbox, &self.asked);
+        let taken = |id| outbox.is_flying(id) || asked.iter().any(|asked| asked.id == id);
+        let id = free_id(&mut self.next_id, taken).ok_or(PublishError::Full(asked.len()))?;
+        let (out, version) = (&mut self.out, self.options.version);
+        let written = match wish {
+            Wish::Subscribe(qos) => write::subscribe(out, version, id, filter, qos),
+            Wish::Unsubscribe => write::unsubscribe(out, version, id, filter),
+        };
+        written.map_err(|_| PublishError::TooLarge)?;
         let until = now + self.options.answer_timeout;
-        self.subscriptions.push(Subscription { id, filter: filter.to_string(), until });
+        self.asked.push(Asked { id, wish, filter: filter.to_string(), until });
         up.keep_alive.sent(now);
         Ok(())
     }
@@ -267,8 +290,8 @@ impl Client {
             limits: up.limits,
             overdue: now + self.options.answer_timeout,
         };
-        let subscriptions = &self.subscriptions;
-        let taken = |id| subscriptions.iter().any(|subscription| subscription.id == id);
+        let asked = &self.asked;
+        let taken = |id| asked.iter().any(|asked| asked.id == id);
         if self.outbox.send(&flight, &mut self.next_id, taken, &mut self.out) {
             up.keep_alive.sent(now);
         }
@@ -283,8 +306,8 @@ impl Client {
 
     /// When the first answer that is waited for is overdue.
     fn overdue(&self, up: &Up) -> Option<Instant> {
-        let subacks = self.subscriptions.iter().map(|subscription| subscription.until);
-        self.outbox.overdue().into_iter().chain(subacks).chain(up.keep_alive.overdue()).min()
+        let asked = self.asked.iter().map(|asked| asked.until);
+        self.outbox.overdue().into_iter().chain(asked).chain(up.keep_alive.overdue()).min()
     }
 
     fn tell(&mut self, event: ClientEvent) {
@@ -307,7 +330,7 @@ impl Client {
     /// What belongs to a connection ends with it; the outbox and the events do not.
     fn forget_connection(&mut self) {
         self.state = State::Closed;
-        self.subscriptions.clear();
+        self.asked.clear();
         self.half_received.clear();
         self.outbox.ground();
     }

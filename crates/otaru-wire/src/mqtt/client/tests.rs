@@ -213,6 +213,27 @@ fn a_refused_subscription_is_told() {
 }
 
 #[test]
+fn the_end_of_a_subscription_is_asked_for_and_told() {
+    for (version, wanted, answer) in [
+        (V311, &[0xa2, 7, 0, 1, 0, 3, b'a', b'/', b'+'][..], &[0xb0, 2, 0, 1][..]),
+        (V5, &[0xa2, 8, 0, 1, 0, 0, 3, b'a', b'/', b'+'], &[0xb0, 4, 0, 1, 0, 0]),
+    ] {
+        let mut client = up(version);
+        client.unsubscribe(T0, "a/+").unwrap();
+        assert_eq!(sent(&mut client), wanted);
+        // A SUBACK does not answer it, nor does an UNSUBACK of another id.
+        client.received(T0, if version == V5 { &[0x90, 4, 0, 1, 0, 0] } else { &[0x90, 3, 0, 1, 0] });
+        client.received(T0, if version == V5 { &[0xb0, 4, 0, 2, 0, 0] } else { &[0xb0, 2, 0, 2] });
+        assert_eq!(client.poll_event(), None);
+        client.received(T0, answer);
+        assert_eq!(client.poll_event(), Some(ClientEvent::Unsubscribed { filter: "a/+".to_string() }));
+        assert_eq!(client.unsubscribe(T0, "a/#/b"), Err(PublishError::Topic));
+        client.lost();
+        assert_eq!(client.unsubscribe(T0, "a"), Err(PublishError::NotConnected));
+    }
+}
+
+#[test]
 fn keep_alive_pings_and_a_missing_answer_ends_the_session() {
     let mut client = up(V311);
     let due = T0 + Duration::from_secs(60);
@@ -245,7 +266,9 @@ fn silence_instead_of_connack_puback_or_suback_ends_the_session() {
     publishing.publish(T0, message(Qos::AtLeastOnce)).unwrap();
     let mut subscribing = up(V311);
     subscribing.subscribe(T0, "a", Qos::AtMostOnce).unwrap();
-    for mut client in [publishing, subscribing] {
+    let mut unsubscribing = up(V311);
+    unsubscribing.unsubscribe(T0, "a").unwrap();
+    for mut client in [publishing, subscribing, unsubscribing] {
         assert_eq!(client.poll_timeout(), Some(T0 + Duration::from_secs(20)));
         client.timer(T0 + Duration::from_secs(20));
         assert_eq!(closed(&mut client), Some(CloseReason::Silence));

@@ -2,7 +2,7 @@
 
 use core::{num::NonZeroU16, time::Duration};
 
-use super::{Client, Pending, State, Up};
+use super::{Asked, Client, Pending, State, Up, Wish};
 use crate::{
     Instant,
     mqtt::{
@@ -49,7 +49,12 @@ impl Client {
                 self.close(CloseReason::Disconnected(code));
                 Ok(())
             }
-            Packet::Unsuback(_) => Ok(()),
+            Packet::Unsuback(id) => {
+                if let Some(Asked { filter, .. }) = self.answered(id, |wish| wish == Wish::Unsubscribe) {
+                    self.tell(ClientEvent::Unsubscribed { filter });
+                }
+                Ok(())
+            }
             Packet::Connack(_) => Err(Violation::protocol("a second CONNACK")),
             _ => Err(Violation::protocol("a packet that only a client may send")),
         }
@@ -101,13 +106,19 @@ impl Client {
     }
 
     fn suback(&mut self, id: NonZeroU16, codes: &[u8]) -> Result<(), Violation> {
-        let place = self.subscriptions.iter().position(|subscription| subscription.id == id);
-        let Some(place) = place else { return Ok(()) };
+        let Some(Asked { filter, .. }) = self.answered(id, |wish| matches!(wish, Wish::Subscribe(_))) else {
+            return Ok(());
+        };
         let [code] = codes else {
             return Err(Violation::protocol("a SUBACK does not answer the one filter asked for"));
         };
-        let filter = self.subscriptions.remove(place).filter;
         self.tell(ClientEvent::Subscribed { filter, granted: *code < 0x80 });
         Ok(())
+    }
+
+    /// What was asked with this id, and is answered now.
+    fn answered(&mut self, id: NonZeroU16, which: impl Fn(Wish) -> bool) -> Option<Asked> {
+        let place = self.asked.iter().position(|asked| asked.id == id && which(asked.wish))?;
+        Some(self.asked.remove(place))
     }
 }
