@@ -16,9 +16,11 @@ named! {
         Aliyun = "aliyun",
         /// JD Cloud IoT Engine.
         Jd = "jd",
+        /// OneNET of China Mobile IoT, in all its generations.
+        Onenet = "onenet",
     }
     /// A text that names no dialect.
-    else UnknownDialect("no dialect is named {0:?} (known: aliyun, jd)")
+    else UnknownDialect("no dialect is named {0:?} (known: aliyun, jd, onenet)")
 }
 
 /// A text that must not reach a log. Only [`Secret::expose`] gives it out.
@@ -51,7 +53,8 @@ pub struct Product {
     pub key: ProductKey,
     /// How its devices speak.
     pub dialect: Dialect,
-    /// The product's secret: what devices register themselves with, where a dialect knows that.
+    /// The product's secret: what devices register themselves with, or prove themselves with beside their own, where a dialect
+    /// knows that.
     pub secret: Secret,
     /// Which of its devices may register themselves with that secret.
     pub registration: RegistrationRule,

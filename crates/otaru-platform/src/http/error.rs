@@ -90,7 +90,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::Extra(_) | ServiceError::Notice(_) => Self::bad_request("bad_package", error),
             ServiceError::LongLinks { .. } => Self::bad_request("long_links", error)
                 .next("give the device a shorter name, or the platform a --public-url with a shorter path"),
-            ServiceError::BadSecret => Self::bad_request("bad_secret", error),
+            ServiceError::BadSecret | ServiceError::BadAccessKey(_) => Self::bad_request("bad_secret", error),
             ServiceError::NoSuchFile(_) => Self::new(StatusCode::NOT_FOUND, "not_found", error)
                 .next("send the file with `PUT /api/v1/files`, then repeat the call"),
             ServiceError::File(_) | ServiceError::Random(_) => Self::internal(&error),

@@ -1,7 +1,7 @@
 //! Why the service does not do what it is asked.
 
 use otaru_fleet::{PackageError, TaskState};
-use otaru_wire::NoticeError;
+use otaru_wire::{NoticeError, dialect::onenet::AuthorizationError};
 
 use crate::{
     files::{FileId, OpenError},
@@ -29,6 +29,9 @@ pub enum ServiceError {
     /// A secret that was brought along cannot be one.
     #[error("a secret has 1 to 128 printable ASCII characters without blanks")]
     BadSecret,
+    /// A secret of this dialect is bytes in base64, and one that was brought along is not.
+    #[error("{0}: bring the access key as the vendor's console prints it, in base64")]
+    BadAccessKey(#[source] AuthorizationError),
     /// Links for a device of this name would overrun what SDKs keep for them.
     #[error(
         "download links for this device would have {len} bytes behind the host; at most {} are allowed, and each \

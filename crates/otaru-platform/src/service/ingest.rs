@@ -8,12 +8,10 @@ use otaru_wire::{
 };
 use tracing::{debug, error, info};
 
-use super::{
-    RegistrationError, Service, dialects, known::KnownDevice, lanes::Put, meters, registration::token,
-};
+use super::{RegistrationError, Service, dialects, lanes::Put, meters, registration::token};
 use crate::{
     gateway::{Admitted, Entry, Ingest, Refused, Verdict},
-    store::StoreError,
+    store::{Proofs, StoreError},
 };
 
 /// The most of a stranger's words that is logged, in characters.
@@ -100,7 +98,7 @@ impl Service {
             return Err(Refused::BadLogin);
         }
         let proven = match registration::token_client_id(login) {
-            Some(client_id) => registration::verify_token(login, &token(&known.secret, client_id)),
+            Some(client_id) => registration::verify_token(login, &token(&known.device, client_id)),
             None => half.verify_login(login, &self.login_keys(&known)),
         };
         if let Err(error) = proven {
@@ -110,16 +108,19 @@ impl Service {
         Ok(Admitted { device, dialect: half })
     }
 
-    pub(super) fn login_keys<'a>(&self, known: &'a KnownDevice) -> LoginKeys<'a> {
-        LoginKeys { now_s: self.now().0 / 1000, ..LoginKeys::of_device(known.secret.expose()) }
+    pub(super) fn login_keys<'a>(&self, known: &'a Proofs) -> LoginKeys<'a> {
+        LoginKeys {
+            device: known.device.expose(),
+            product: Some(known.product.expose()),
+            now_s: self.now().0 / 1000,
+        }
     }
 
-    pub(super) async fn known_device(&self, id: &DeviceId) -> Result<KnownDevice, StoreError> {
+    pub(super) async fn known_device(&self, id: &DeviceId) -> Result<Proofs, StoreError> {
         if let Some(known) = self.inner.devices.find(id) {
             return Ok(known);
         }
-        let (dialect, secret) = self.store().login(id).await?;
-        let known = KnownDevice { dialect, secret };
+        let known = self.store().proofs(id).await?;
         self.inner.devices.keep(id.clone(), known.clone());
         Ok(known)
     }

@@ -6,20 +6,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use otaru_fleet::{Dialect, Package, PackageId, Secret};
+use otaru_fleet::{Package, PackageId};
 use otaru_wire::DeviceId;
+
+use crate::store::Proofs;
 
 /// Packages are few and small: their files are elsewhere.
 const PACKAGES: usize = 256;
 
-/// What a login is checked against.
-#[derive(Clone)]
-pub(super) struct KnownDevice {
-    pub(super) dialect: Dialect,
-    pub(super) secret: Secret,
-}
-
-pub(super) type KnownDevices = Cache<DeviceId, KnownDevice>;
+pub(super) type KnownDevices = Cache<DeviceId, Proofs>;
 
 pub(super) struct KnownPackages(Cache<PackageId, Arc<Package>>);
 

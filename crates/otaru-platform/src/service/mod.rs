@@ -6,7 +6,7 @@
 //!
 //! | file | what happens there |
 //! | --- | --- |
-//! | `operator.rs`, `campaigns.rs`, `configs.rs`, `tokens.rs` | an operator asks |
+//! | `operator.rs`, `campaigns.rs`, `configs.rs`, `secrets.rs`, `tokens.rs` | an operator asks |
 //! | `ingest.rs`, `lanes.rs`, `reports.rs` | a device connects or speaks |
 //! | `registration.rs` | a device registers itself |
 //! | `gateways.rs` | a gateway speaks of the devices behind it |
@@ -33,6 +33,7 @@ mod operator;
 mod passing;
 mod registration;
 mod reports;
+mod secrets;
 mod stock;
 mod tokens;
 mod views;

@@ -7,25 +7,22 @@ use otaru_fleet::{
 };
 use otaru_wire::{DeviceId, DeviceName, MAX_URL_BYTES, ProductKey};
 
-use super::{DeviceView, PackageOrder, ProductOrder, Service, ServiceError, dialects, tokens::random_hex};
+use super::{DeviceView, PackageOrder, ProductOrder, Service, ServiceError, dialects, secrets};
 use crate::{
     files::{FileId, Stored},
     links::MAX_TARGET_BYTES,
     store::{Page, StoreError, What},
 };
 
-/// The longest secret that may be brought along, in bytes.
-const MAX_SECRET_BYTES: usize = 128;
-
 impl Service {
     /// Makes a product. With a secret, it keeps the one that its devices have from their vendor's cloud; without, it gets
-    /// a fresh one of 32 hex digits.
+    /// a fresh one, in the form that its dialect has.
     ///
     /// # Errors
     /// It exists already, the secret cannot be one, or the store's or the system's errors.
     pub async fn create_product(&self, order: ProductOrder) -> Result<Product, ServiceError> {
         let ProductOrder { key, dialect, secret, registration } = order;
-        let secret = secret_or_fresh(secret)?;
+        let secret = secrets::brought_or_fresh(dialect, secret)?;
         let product = Product { key, dialect, secret, registration, created_at: self.now() };
         self.store().add_product(product.clone()).await?;
         Ok(product)
@@ -60,17 +57,19 @@ impl Service {
     }
 
     /// Makes a device. With `secret`, it keeps the one it has from its vendor's cloud, so that its firmware needs no
-    /// change; without, it gets a fresh one of 32 hex digits, as the vendors' are.
+    /// change; without, it gets a fresh one, in the form that its product's dialect has.
     ///
     /// # Errors
     /// It exists already, its product does not, its names are too long for links, the secret cannot be one, or the
     /// store's or the system's errors.
     pub async fn create_device(&self, id: DeviceId, secret: Option<Secret>) -> Result<Device, ServiceError> {
+        let dialect = self.store().product(&id.product).await?.dialect;
         let longest = self.inner.parts.links.longest_target(&id);
-        if longest > MAX_TARGET_BYTES {
+        // A device of a dialect of questions makes its links itself.
+        if longest > MAX_TARGET_BYTES && dialect != Dialect::Onenet {
             return Err(ServiceError::LongLinks { len: longest });
         }
-        let secret = secret_or_fresh(secret)?;
+        let secret = secrets::brought_or_fresh(dialect, secret)?;
         let device = Device { id, secret, gateway: None, created_at: self.now(), last_seen_at: None };
         self.store().add_device(device.clone()).await?;
         self.inner.devices.forget(&device.id);
@@ -183,15 +182,6 @@ impl Service {
     pub async fn check(&self) -> Result<(), ServiceError> {
         Ok(self.store().probe().await?)
     }
-}
-
-fn secret_or_fresh(brought: Option<Secret>) -> Result<Secret, ServiceError> {
-    let Some(secret) = brought else { return Ok(Secret::new(random_hex::<16>()?)) };
-    let text = secret.expose();
-    if text.is_empty() || text.len() > MAX_SECRET_BYTES || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(ServiceError::BadSecret);
-    }
-    Ok(secret)
 }
 
 /// Refuses, while an operator is there to hear it, a package that its dialect could not tell its devices of.

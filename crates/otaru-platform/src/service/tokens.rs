@@ -44,10 +44,16 @@ fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// `N` random bytes in lower-case hex.
-pub(super) fn random_hex<const N: usize>() -> Result<String, ServiceError> {
+/// `N` random bytes.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], ServiceError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| ServiceError::Random(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// `N` random bytes in lower-case hex.
+pub(super) fn random_hex<const N: usize>() -> Result<String, ServiceError> {
+    let bytes = random::<N>()?;
     let mut hex = String::with_capacity(2 * N);
     for byte in bytes {
         // Writing into a String cannot fail.

@@ -46,6 +46,17 @@ impl<K> Page<K> {
     }
 }
 
+/// What a device proves itself with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proofs {
+    /// How its product's devices speak.
+    pub dialect: Dialect,
+    /// Its own secret.
+    pub device: Secret,
+    /// Its product's, which some dialects take, too.
+    pub product: Secret,
+}
+
 /// What a module runs, as its device reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {
@@ -137,8 +148,8 @@ pub trait Catalog: Send + Sync {
     fn add_device(&self, device: Device) -> Answer<'_, ()>;
     /// A device.
     fn device(&self, id: &DeviceId) -> Answer<'_, Device>;
-    /// What a device's login is checked against: its product's dialect and its own secret.
-    fn login(&self, id: &DeviceId) -> Answer<'_, (Dialect, Secret)>;
+    /// What a device's proofs are checked against.
+    fn proofs(&self, id: &DeviceId) -> Answer<'_, Proofs>;
     /// Devices of a product by name.
     fn devices(&self, product: &ProductKey, page: Page<DeviceName>) -> Answer<'_, Vec<Device>>;
     /// What a device's modules run, by module name.

@@ -7,7 +7,9 @@ pub(in crate::store) async fn what_is_added_comes_back_and_cannot_be_added_twice
     assert_eq!(store.product(&key("a1")).await, Ok(product("a1")));
     let kept = store.device(&id("d1")).await.unwrap();
     assert_eq!((kept.id, kept.secret), (id("d1"), Secret::new("ds-d1")));
-    assert_eq!(store.login(&id("d1")).await, Ok((Dialect::Aliyun, Secret::new("ds-d1"))));
+    let (dialect, device_secret, product_secret) = (Dialect::Aliyun, Secret::new("ds-d1"), Secret::new("ps"));
+    let proofs = Proofs { dialect, device: device_secret, product: product_secret };
+    assert_eq!(store.proofs(&id("d1")).await, Ok(proofs));
     assert_eq!(store.package(package_id).await.unwrap().spec, package("2.0.0"));
     assert_eq!(store.file(FileId([1; 32])).await, Ok(file(1)));
     let running = store.running(&id("d1")).await.unwrap();
@@ -29,7 +31,7 @@ pub(in crate::store) async fn what_is_missing_is_named(store: impl Store) {
     let missing = |what| StoreError::NotFound { what };
     assert_eq!(store.product(&key("a1")).await.unwrap_err(), missing(What::Product));
     assert_eq!(store.device(&id("d1")).await.unwrap_err(), missing(What::Device));
-    assert_eq!(store.login(&id("d1")).await.unwrap_err(), missing(What::Device));
+    assert_eq!(store.proofs(&id("d1")).await.unwrap_err(), missing(What::Device));
     assert_eq!(store.add_device(device("d1")).await.unwrap_err(), missing(What::Product));
     assert_eq!(store.devices(&key("a1"), Page::first(1)).await.unwrap_err(), missing(What::Product));
     assert_eq!(store.file(FileId([9; 32])).await.unwrap_err(), missing(What::File));

@@ -1,14 +1,13 @@
 //! Products, devices, files and packages.
 
 use otaru_fleet::{
-    Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, RegistrationRule, Secret,
-    Timestamp,
+    Device, NewPackage, Package, PackageFile, PackageId, Product, RegistrationRule, Secret, Timestamp,
 };
 use otaru_wire::{DeviceId, DeviceName, ProductKey};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    super::{Answer, Catalog, MAX_PAGE, Page, Running, StoreError, What},
+    super::{Answer, Catalog, MAX_PAGE, Page, Proofs, Running, StoreError, What},
     Sqlite,
     errors::found,
     rows::{self, int, number, text, time},
@@ -95,16 +94,20 @@ impl Catalog for Sqlite {
         })
     }
 
-    fn login(&self, id: &DeviceId) -> Answer<'_, (Dialect, Secret)> {
+    fn proofs(&self, id: &DeviceId) -> Answer<'_, Proofs> {
         let id = id.clone();
         self.looking_up(move |connection| {
             let row = connection
                 .prepare_cached(
-                    "SELECT p.dialect, d.secret FROM devices d JOIN products p ON p.key = d.product \
+                    "SELECT p.dialect, d.secret, p.secret FROM devices d JOIN products p ON p.key = d.product \
                      WHERE d.product = ?1 AND d.name = ?2",
                 )?
                 .query_row([id.product.as_str(), id.device.as_str()], |row| {
-                    Ok((rows::name(row, 0)?, Secret::new(row.get::<_, String>(1)?)))
+                    Ok(Proofs {
+                        dialect: rows::name(row, 0)?,
+                        device: Secret::new(row.get::<_, String>(1)?),
+                        product: Secret::new(row.get::<_, String>(2)?),
+                    })
                 });
             found(row, What::Device)
         })

@@ -59,6 +59,16 @@ impl AccessKey {
             _ => Err(AuthorizationError::Malformed { part, problem: "it has not 1 to 256 bytes" }),
         }
     }
+
+    /// A new one. `random` must not be guessable.
+    pub fn from_random(random: [u8; 32]) -> Self {
+        Self(random.into())
+    }
+
+    /// The text that is printed on a console and written into firmware.
+    pub fn to_base64(&self) -> String {
+        BASE64.encode(&self.0)
+    }
 }
 
 impl fmt::Debug for AccessKey {
