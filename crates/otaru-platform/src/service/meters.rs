@@ -14,6 +14,10 @@ pub const REGISTRATIONS_REFUSED: &str = "otaru_registrations_refused_total";
 pub const REPORTS: &str = "otaru_reports_total";
 /// Messages of devices that could not be understood.
 pub const REPORTS_MALFORMED: &str = "otaru_reports_malformed_total";
+/// Questions of devices that ask over HTTP, by `ask`.
+pub const CALLS: &str = "otaru_calls_total";
+/// Questions over HTTP that were refused, by `why`.
+pub const CALLS_REFUSED: &str = "otaru_calls_refused_total";
 /// Reports that waited for the store to work again and were given up.
 pub const REPORTS_LOST: &str = "otaru_reports_lost_total";
 /// Reports that wait to be processed.
@@ -39,6 +43,8 @@ pub fn describe() {
     describe_counter!(REGISTRATIONS_REFUSED, Unit::Count, "Registrations that were refused.");
     describe_counter!(REPORTS, Unit::Count, "Reports taken from devices.");
     describe_counter!(REPORTS_MALFORMED, Unit::Count, "Messages of devices that could not be understood.");
+    describe_counter!(CALLS, Unit::Count, "Questions of devices that ask over HTTP.");
+    describe_counter!(CALLS_REFUSED, Unit::Count, "Questions over HTTP that were refused.");
     describe_counter!(REPORTS_LOST, Unit::Count, "Reports given up because the store did not work.");
     describe_gauge!(REPORTS_QUEUED, Unit::Count, "Reports that wait to be processed.");
     describe_counter!(NOTICES, Unit::Count, "Notices handed to devices.");

@@ -11,6 +11,7 @@
 //! | `registration.rs` | a device registers itself |
 //! | `gateways.rs` | a gateway speaks of the devices behind it |
 //! | `notices.rs` | a device is told of its Task |
+//! | `onenet` | a device asks over HTTP |
 //! | `stock.rs` | an operator is warned of what stock SDKs cannot take |
 //! | `grants.rs`, `blocks.rs` | a device follows a link, or asks for a block |
 //! | `config_reports.rs` | a device is told of its configuration, asks for it or answers |
@@ -29,6 +30,7 @@ mod known;
 mod lanes;
 pub mod meters;
 mod notices;
+mod onenet;
 mod operator;
 mod passing;
 mod registration;
@@ -48,12 +50,14 @@ use otaru_wire::{DeviceId, GatewayRefusal, mqtt::Message};
 use tokio::sync::watch;
 
 pub use error::{GrantError, ServiceError};
+pub use onenet::{Piece, Served};
 pub use registration::RegistrationError;
 pub use views::{
     CampaignStarted, CampaignView, ConfigView, DeviceView, PackageOrder, ProductOrder, ServedFile, TaskView,
 };
 
 use crate::{
+    brake::Brake,
     files::Files,
     gateway::{Delivery, Sessions},
     links::Links,
@@ -206,6 +210,8 @@ struct Inner {
     complained: Cache<DeviceId, Timestamp>,
     /// What registrations are held to.
     registrations: Registrations,
+    /// Holds back answers to questions that prove nothing.
+    brake: Brake,
     /// When the deadlines are looked at next.
     alarm: Alarm,
     /// How many campaigns are being announced.
@@ -228,6 +234,7 @@ impl Service {
             untold: Noted::default(),
             complained: Cache::new(COMPLAINTS),
             registrations: Registrations::new(),
+            brake: Brake::new(),
             alarm: Alarm::default(),
             announcing: watch::Sender::new(0),
             stopping: watch::Sender::new(false),

@@ -124,6 +124,19 @@ impl Service {
         module: &Module,
         version: &Version,
     ) -> Result<(), StoreError> {
+        match self.note_version(device, module, version).await? {
+            Some(task) => self.tell(&task).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Notes what a module runs, and what that makes of its open task; gives that task as it is then.
+    pub(super) async fn note_version(
+        &self,
+        device: &DeviceId,
+        module: &Module,
+        version: &Version,
+    ) -> Result<Option<Task>, StoreError> {
         for _ in 0..DECISIONS {
             let now = self.now();
             let task = self.open_task(device, module).await?;
@@ -138,10 +151,7 @@ impl Service {
             if let (Some(before), Some(after)) = (&task, &after) {
                 self.changed(before, after);
             }
-            return match after.or(task) {
-                Some(task) => self.tell(&task).await,
-                None => Ok(()),
-            };
+            return Ok(after.or(task));
         }
         Err(StoreError::Conflict("the task would not hold still"))
     }

@@ -4,6 +4,7 @@ mod blocks;
 mod configs;
 mod gateways;
 mod main_job;
+mod onenet;
 mod operators;
 mod refusals;
 mod registering;
