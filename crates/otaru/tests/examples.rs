@@ -7,13 +7,13 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{LazyLock, mpsc},
     time::Duration,
 };
 
-use common::{Platform, eventually};
+use common::{Platform, built, eventually, repository};
 use otaru_agent::active_folder;
 use serde_json::Value;
 
@@ -22,20 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The examples as cargo builds them now, by name.
 static EXAMPLES: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| {
-    let build = ["build", "--package", "otaru-agent", "--examples", "--locked", "--message-format", "json"];
-    let mut cargo = Command::new(env!("CARGO"));
-    // What cargo tells a test of its own package would make build scripts of others run again.
-    let told = std::env::vars().map(|(name, _)| name);
-    told.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")).for_each(
-        |name| {
-            cargo.env_remove(name);
-        },
-    );
-    let output = cargo.args(build).current_dir(repository()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let messages = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let messages = built(&["--package", "otaru-agent", "--examples"]);
     messages
+        .iter()
         .filter(|message| message["target"]["kind"][0] == "example")
         .map(|message| {
             let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -43,10 +32,6 @@ static EXAMPLES: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| {
         })
         .collect()
 });
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
 
 /// A platform with the product `pump` and its device `pump-001`.
 struct Lab {

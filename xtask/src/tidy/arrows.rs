@@ -11,12 +11,14 @@ use super::Finding;
 use crate::tree::Tree;
 
 /// Which of our crates each of ours may depend on, in tests too: a test that needs both ends belongs to `otaru`.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("otaru-wire", &[]),
     ("otaru-core", &["otaru-wire"]),
     ("otaru-fleet", &["otaru-wire"]),
     ("otaru-agent", &["otaru-core", "otaru-wire"]),
     ("otaru-capi", &["otaru-agent", "otaru-core", "otaru-wire"]),
+    ("otaru-capi-aiot", &["otaru-agent", "otaru-capi", "otaru-core", "otaru-wire"]),
+    ("otaru-capi-iotkit", &["otaru-agent", "otaru-capi", "otaru-core", "otaru-wire"]),
     ("otaru-platform", &["otaru-fleet", "otaru-wire"]),
     ("otaru-sim", &["otaru-core", "otaru-fleet", "otaru-wire"]),
     ("otaru", &["otaru-agent", "otaru-platform", "otaru-sim", "otaru-wire"]),
@@ -24,13 +26,16 @@ const ALLOWED: [(&str, &[&str]); 9] = [
 ];
 
 /// Libraries that a crate may not reach, directly or through others: async runtimes, servers, databases.
-const NEVER: [(&str, &[&str]); 5] = [
+const NEVER: [(&str, &[&str]); 7] = [
     ("otaru-wire", DOERS),
     ("otaru-core", DOERS),
     ("otaru-fleet", DOERS),
-    ("otaru-agent", &["tokio", "async-std", "smol", "hyper", "axum", "reqwest"]),
-    ("otaru-capi", &["tokio", "async-std", "smol", "hyper", "axum", "reqwest"]),
+    ("otaru-agent", RUNTIMES),
+    ("otaru-capi", RUNTIMES),
+    ("otaru-capi-aiot", RUNTIMES),
+    ("otaru-capi-iotkit", RUNTIMES),
 ];
+const RUNTIMES: &[&str] = &["tokio", "async-std", "smol", "hyper", "axum", "reqwest"];
 const DOERS: &[&str] =
     &["tokio", "async-std", "smol", "hyper", "axum", "reqwest", "ureq", "rusqlite", "sqlx", "rustix"];
 

@@ -3,7 +3,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
@@ -12,6 +12,28 @@ use serde_json::Value;
 /// This build of otaru.
 pub(crate) fn otaru() -> Command {
     Command::new(env!("CARGO_BIN_EXE_otaru"))
+}
+
+/// The root of the repository.
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Has cargo build something more, as it is now; gives what cargo says of it, one JSON object each.
+pub(crate) fn built(what: &[&str]) -> Vec<Value> {
+    let mut cargo = Command::new(env!("CARGO"));
+    // What cargo tells a test of its own package would make build scripts of others run again.
+    let told = std::env::vars().map(|(name, _)| name);
+    told.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")).for_each(
+        |name| {
+            cargo.env_remove(name);
+        },
+    );
+    cargo.args(["build", "--locked", "--message-format", "json"]).args(what).current_dir(repository());
+    let output = cargo.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// A platform that runs until it is dropped.

@@ -1,0 +1,10 @@
+//! `libotaru_aiot`: programs written against the headers of Alibaba's Link SDK v4 are rebuilt against otaru.
+//! Facts: the sheet aliyun-link-sdk-v4, §5 unless another section is named. Its headers are in `include`.
+//!
+//! Names, layouts, numbers and what a program sees are the vendor's, but where those would do harm. Nothing of the
+//! protocol is here: otaru-wire has the bytes, otaru-core decides, otaru-agent fetches.
+#![allow(unsafe_code, reason = "C hands over pointers")]
+#![allow(unreachable_pub, reason = "C reaches what is exported by its name")]
+#![deny(clippy::undocumented_unsafe_blocks, clippy::missing_safety_doc, unsafe_op_in_unsafe_fn)]
+
+mod state;

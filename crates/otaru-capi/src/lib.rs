@@ -1,0 +1,21 @@
+//! What the C libraries have in common: nothing here knows a vendor.
+//!
+//! A vendor's library is one crate beside this one (`otaru-capi-aiot` makes `libotaru_aiot`), because a crate has one
+//! library. Each function of it does four things: check what came, convert it, call otaru, convert back.
+//!
+//! - [`guard`]: no panic crosses into C.
+//! - [`Handles`]: what C holds is a number, looked up and never dereferenced, so an ended handle and a foreign pointer
+//!   are refused.
+//! - [`text`], [`out_text`]: C strings in and out, with bounds.
+//!
+//! Unsafe code is denied everywhere else in the workspace. Here each block says why it is sound.
+#![allow(unsafe_code, reason = "C hands over pointers")]
+#![deny(clippy::undocumented_unsafe_blocks, clippy::missing_safety_doc, unsafe_op_in_unsafe_fn)]
+
+mod boundary;
+mod handles;
+mod text;
+
+pub use boundary::guard;
+pub use handles::Handles;
+pub use text::{TextError, bytes, out_text, text};

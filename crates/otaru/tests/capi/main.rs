@@ -1,0 +1,8 @@
+//! The C libraries: C programs as a user would write them, built by the C compiler, against a platform that runs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod aiot_headers;
+mod lab;
