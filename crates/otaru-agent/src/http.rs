@@ -74,6 +74,7 @@ pub(crate) enum FetchEvent {
 pub(crate) struct Fetcher {
     commands: Sender<Command>,
     shared: Arc<Mutex<Shared>>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -108,8 +109,14 @@ impl Fetcher {
             buffers: vec![Vec::new(); BUFFERS],
             next: None,
         };
-        thread::Builder::new().name("fetch".to_owned()).stack_size(STACK).spawn(move || worker.run())?;
-        Ok(Self { commands, shared })
+        let thread = thread::Builder::new().name("fetch".to_owned()).stack_size(STACK);
+        let thread = Some(thread.spawn(move || worker.run())?);
+        Ok(Self { commands, shared, thread })
+    }
+
+    /// Stops what is under way. Gives the thread, which ends as soon as it can.
+    pub(crate) fn end(mut self) -> Option<thread::JoinHandle<()>> {
+        self.thread.take()
     }
 
     /// Starts a fetch; one under way is stopped.

@@ -40,6 +40,7 @@ mod install;
 mod link;
 mod number;
 mod pace;
+mod pull;
 mod record_store;
 mod register;
 mod remote_config;
@@ -62,4 +63,5 @@ pub use otaru_core::{
     Download, DownloadError, DownloadOptions, FetchError, Policy, Protocol, SlotError, TaskSummary, Trouble,
 };
 pub use otaru_wire::{ByteRange, DeviceId, Digest, Failure, File, Module, Step, Version};
-pub use tls::TrustError;
+pub use pull::{Pull, Pulled};
+pub use tls::{Trust, TrustError};

@@ -33,7 +33,7 @@ pub enum TrustError {
 
 /// The certificates that a server's certificate must lead to.
 #[derive(Debug, Clone)]
-pub(crate) enum Trust {
+pub enum Trust {
     /// The roots that browsers trust, as compiled in.
     WebRoots,
     /// These and no other.
@@ -49,8 +49,11 @@ impl Trust {
         Self::read(&text).map_err(|problem| TrustError::Malformed { path: name, problem })
     }
 
-    /// The certificates of PEM text. The error says what is wrong with it.
-    pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
+    /// The certificates of PEM text.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(text: &[u8]) -> Result<Self, String> {
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(text)
             .collect::<Result<_, _>>()
             .map_err(|error| error.to_string())?;
@@ -65,7 +68,10 @@ impl Trust {
     }
 
     /// The settings of a TLS client that trusts these.
-    pub(crate) fn client_config(&self) -> Result<Arc<ClientConfig>, TrustError> {
+    ///
+    /// # Errors
+    /// [`TrustError::Library`].
+    pub fn client_config(&self) -> Result<Arc<ClientConfig>, TrustError> {
         let mut store = RootCertStore::empty();
         match self {
             Self::WebRoots => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),

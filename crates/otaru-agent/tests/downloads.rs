@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use otaru_agent::{DownloadConfig, DownloadFailed, fetch};
+use otaru_agent::{DownloadConfig, DownloadFailed, Pull, Pulled, Trust, fetch};
 use otaru_core::{Download, DownloadError, DownloadOptions, FetchError, Policy, Trouble};
 use otaru_wire::{Digest, DigestMethod, Hasher, MAX_URL_BYTES};
 
@@ -290,4 +290,98 @@ fn a_stalled_server_is_left_after_the_stall_timeout_and_what_came_is_kept() {
     result.unwrap();
     assert!(bytes == image());
     test_is_over.wait();
+}
+
+fn pull(options: DownloadOptions) -> Pull {
+    Pull::new(Download::new(options).unwrap(), Trust::WebRoots, None).unwrap()
+}
+
+/// Reads to the end with a buffer of that size.
+fn pull_all(pull: &mut Pull, size: usize) -> Vec<u8> {
+    let (mut all, mut buffer) = (Vec::new(), vec![0; size]);
+    loop {
+        match pull.read(&mut buffer, Duration::from_secs(20)).unwrap() {
+            Pulled::Bytes(len) => all.extend_from_slice(&buffer[..len]),
+            Pulled::Waiting => panic!("the server is not slow"),
+            Pulled::Done => return all,
+        }
+    }
+}
+
+#[test]
+fn a_pull_gives_each_byte_once_in_pieces_of_any_size_though_connections_break() {
+    for size in [1, 127, 4096, 1_000_000] {
+        let served = AtomicU32::new(0);
+        let server = serve(move |_, (first, last), wire| {
+            if served.fetch_add(1, Ordering::SeqCst) == 0 {
+                head(wire, first, last, image().len())?;
+                wire.write_all(&image()[..100_003])?;
+                return Err(gone());
+            }
+            part((first, last), wire)
+        });
+        assert!(pull_all(&mut pull(options(format!("http://{server}/f"))), size) == image(), "{size}");
+    }
+}
+
+#[test]
+fn a_pull_that_gets_nothing_in_time_says_so_and_goes_on() {
+    let (may_send, asked) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let (permission, question) = (Arc::clone(&may_send), Arc::clone(&asked));
+    let server = serve(move |_, range, wire| {
+        question.wait();
+        permission.wait();
+        part(range, wire)
+    });
+    let mut pull = pull(options(format!("http://{server}/f")));
+    let mut buffer = [0; 10];
+    assert_eq!(pull.read(&mut buffer, Duration::ZERO).unwrap(), Pulled::Waiting);
+    asked.wait();
+    assert_eq!(pull.read(&mut buffer, Duration::from_millis(1)).unwrap(), Pulled::Waiting);
+    may_send.wait();
+    assert!(pull_all(&mut pull, 5000) == image());
+}
+
+#[test]
+fn a_pull_goes_on_after_an_error_where_it_stopped() {
+    let server = serve(|path, (first, last), wire| match path {
+        "/fresh" => part((first, last), wire),
+        _ if first > 0 => write!(wire, "HTTP/1.1 403 Expired\r\nContent-Length: 0\r\n\r\n"),
+        _ => {
+            head(wire, first, last, image().len())?;
+            wire.write_all(&image()[..50_000])?;
+            Err(gone())
+        }
+    });
+    let mut pull = pull(options(format!("http://{server}/old")));
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 8192]);
+    let failed = loop {
+        match pull.read(&mut buffer, Duration::from_secs(20)) {
+            Ok(Pulled::Bytes(len)) => bytes.extend_from_slice(&buffer[..len]),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => break error,
+        }
+    };
+    let refused = matches!(failed, DownloadFailed::Download(DownloadError::LinkRefused { status: 403 }));
+    assert!(refused, "{failed:?}");
+    pull.renew(format!("http://{server}/fresh")).unwrap();
+    bytes.extend(pull_all(&mut pull, 8192));
+    assert!(bytes == image());
+}
+
+#[test]
+fn the_end_of_a_pull_ends_its_stalled_connection() {
+    let (sender, ended) = std::sync::mpsc::channel();
+    let sender = std::sync::Mutex::new(sender);
+    let server = serve(move |_, (first, last), wire| {
+        head(wire, first, last, image().len())?;
+        wire.write_all(&image()[..10])?;
+        let end = io::Read::read(wire, &mut [0]);
+        sender.lock().unwrap().send(matches!(end, Ok(0) | Err(_))).unwrap();
+        Err(gone())
+    });
+    let mut pull = pull(options(format!("http://{server}/f")));
+    assert_eq!(pull.read(&mut [0; 100], Duration::from_secs(20)).unwrap(), Pulled::Bytes(10));
+    drop(pull);
+    assert!(ended.recv_timeout(Duration::from_secs(20)).unwrap());
 }
