@@ -148,7 +148,8 @@ impl Task {
         })
     }
 
-    /// The device said which version a module runs. Only this makes a task succeed.
+    /// The device said which version a module runs. Only this makes a task succeed, and what says the same in other words:
+    /// [`Word::Upgraded`](crate::Word::Upgraded).
     ///
     /// The source version never fails it. A device that had never told its version before tells its source now, and so
     /// does one that reports a third version before it is told of its next attempt.
@@ -160,8 +161,7 @@ impl Task {
             return Transition::Keep(Keep::OtherModule);
         }
         if *version == self.version {
-            let done = Next { progress: 100, retry_at: None, ..self.next(TaskState::Succeeded, now) };
-            return Transition::To(done);
+            return Transition::To(self.succeeded(now));
         }
         let spoken = self.spoken(now);
         match &self.source_version {
@@ -252,6 +252,10 @@ impl Task {
             first_progress_at: None,
             ..self.next(TaskState::Queued, now)
         }
+    }
+
+    pub(crate) fn succeeded(&self, now: Timestamp) -> Next {
+        Next { progress: 100, retry_at: None, ..self.next(TaskState::Succeeded, now) }
     }
 
     fn failed(&self, reason: Reason, now: Timestamp) -> Next {

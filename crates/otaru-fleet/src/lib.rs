@@ -45,6 +45,7 @@ mod product;
 mod reason;
 mod registration;
 mod rules;
+mod stage;
 mod task;
 mod time;
 
@@ -57,10 +58,11 @@ pub use package::{
     MAX_EXTRA_BYTES, MAX_MQTT_FILE_BYTES, NewPackage, Over, Package, PackageError, PackageFile, UnknownOver,
 };
 pub use plan::{Candidate, Order, Plan, SkipReason, plan};
-pub use product::{Device, Dialect, Product, Secret, UnknownDialect};
+pub use product::{Device, Dialect, NotASerial, Product, Secret, Serial, UnknownDialect};
 pub use reason::Reason;
 pub use registration::{Given, NotRegistered, Registrants, RegistrationRule, Standing, UnknownRegistrants};
 pub use rules::Rules;
+pub use stage::{OutOfTurn, Rigor, Stage, Word};
 pub use task::{Task, TaskState, UnknownState};
 pub use time::Timestamp;
 
