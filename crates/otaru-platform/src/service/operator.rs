@@ -70,7 +70,8 @@ impl Service {
             return Err(ServiceError::LongLinks { len: longest });
         }
         let secret = secrets::brought_or_fresh(dialect, secret)?;
-        let device = Device { id, secret, gateway: None, created_at: self.now(), last_seen_at: None };
+        let device =
+            Device { id, secret, serial: None, gateway: None, created_at: self.now(), last_seen_at: None };
         self.store().add_device(device.clone()).await?;
         self.inner.devices.forget(&device.id);
         Ok(device)

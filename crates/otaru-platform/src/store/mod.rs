@@ -3,11 +3,12 @@
 //! Small traits by what a caller may do; [`Store`] is all of them. An answer comes after the data would survive a
 //! power cut. One engine now ([`Sqlite`]); `contract.rs` is the suite that every engine has to pass.
 
-use std::{future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin};
 
 use otaru_fleet::{
     Campaign, CampaignId, Config, ConfigState, Device, DeviceConfig, Dialect, NewCampaign, NewPackage, Next,
-    Package, PackageId, Product, RegistrationRule, Secret, SkipReason, Task, TaskId, TaskState, Timestamp,
+    Package, PackageId, Product, RegistrationRule, Secret, Serial, SkipReason, Task, TaskId, TaskState,
+    Timestamp,
 };
 use otaru_wire::{DeviceId, DeviceName, Module, ProductKey, Version};
 
@@ -150,6 +151,8 @@ pub trait Catalog: Send + Sync {
     fn device(&self, id: &DeviceId) -> Answer<'_, Device>;
     /// What a device's proofs are checked against.
     fn proofs(&self, id: &DeviceId) -> Answer<'_, Proofs>;
+    /// The device of a product that has this serial.
+    fn device_of_serial(&self, product: &ProductKey, serial: &Serial) -> Answer<'_, DeviceId>;
     /// Devices of a product by name.
     fn devices(&self, product: &ProductKey, page: Page<DeviceName>) -> Answer<'_, Vec<Device>>;
     /// What a device's modules run, by module name.
@@ -225,6 +228,34 @@ pub trait Tasks: Send + Sync {
     ) -> Answer<'_, Applied>;
 }
 
+/// A token by which a device names its task.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TaskToken {
+    /// Its text. Who has it may fetch the task's file.
+    pub text: String,
+    /// When it was given.
+    pub given_at: Timestamp,
+}
+
+impl fmt::Debug for TaskToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskToken").field("given_at", &self.given_at).finish_non_exhaustive()
+    }
+}
+
+/// What devices need that ask by themselves.
+pub trait Asking: Send + Sync {
+    /// The token that a task was given last; none if it has none.
+    fn task_token(&self, task: TaskId) -> Answer<'_, Option<TaskToken>>;
+    /// Gives a task this token, if the one it was given last was given at or before `dead`, or it has none. Gives the one that
+    /// it has then: of several at once, one is given.
+    fn give_task_token(&self, task: TaskId, fresh: TaskToken, dead: Timestamp) -> Answer<'_, TaskToken>;
+    /// The task of a token that was ever given, and when it was given.
+    fn task_of_token(&self, token: &str) -> Answer<'_, (Task, Timestamp)>;
+    /// Did a task bring this module of the device to this version, at any time?
+    fn was_upgraded(&self, device: &DeviceId, module: &Module, version: &Version) -> Answer<'_, bool>;
+}
+
 /// The configuration of a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductConfig {
@@ -298,7 +329,7 @@ pub trait Keys: Send + Sync {
 }
 
 /// Everything that is kept.
-pub trait Store: Catalog + Gateways + Campaigns + Tasks + Configs + Keys + 'static {
+pub trait Store: Catalog + Gateways + Campaigns + Tasks + Asking + Configs + Keys + 'static {
     /// Writes something and takes it back: fails if the store cannot be written to.
     fn probe(&self) -> Answer<'_, ()>;
 }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use otaru_fleet::{
     Campaign, CampaignError, CampaignState, Device, Dialect, NewCampaign, NewPackage, Over, PackageFile,
-    PackageId, Product, Registrants, RegistrationRule, Rules, Scope, Secret, SkipReason, Targets, Task,
-    TaskId, TaskState, Timestamp, Transition,
+    PackageId, Product, Registrants, RegistrationRule, Rules, Scope, Secret, Serial, SkipReason, Targets,
+    Task, TaskId, TaskState, Timestamp, Transition,
 };
 use otaru_wire::{
     DeviceId, DeviceName, DigestMethod, Failure, MAX_SUB_DEVICES, Module, ProductKey, Step, Version,
@@ -14,11 +14,13 @@ use otaru_wire::{
 use super::*;
 use crate::files::{FileId, Stored};
 
+mod asking;
 mod campaigns;
 mod catalog;
 mod configs;
 mod tasks;
 
+pub(super) use asking::*;
 pub(super) use campaigns::*;
 pub(super) use catalog::*;
 pub(super) use configs::*;
@@ -55,6 +57,10 @@ macro_rules! store_contract {
                 a_config_that_is_off_or_missing_cannot_be_pushed
                 a_push_waits_for_the_devices_named_or_for_all
                 what_became_of_a_config_is_written_once
+                a_device_is_found_by_its_serial_within_its_product
+                a_task_has_one_live_token_and_an_old_one_is_still_known
+                of_many_tokens_at_once_one_is_given
+                what_a_device_was_brought_to_is_remembered
             );
         }
     };
@@ -106,6 +112,7 @@ fn device(text: &str) -> Device {
     Device {
         id: id(text),
         secret: Secret::new(format!("ds-{text}")),
+        serial: None,
         gateway: None,
         created_at: NOW,
         last_seen_at: None,

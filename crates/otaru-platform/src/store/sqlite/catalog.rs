@@ -1,7 +1,7 @@
 //! Products, devices, files and packages.
 
 use otaru_fleet::{
-    Device, NewPackage, Package, PackageFile, PackageId, Product, RegistrationRule, Secret, Timestamp,
+    Device, NewPackage, Package, PackageFile, PackageId, Product, RegistrationRule, Secret, Serial, Timestamp,
 };
 use otaru_wire::{DeviceId, DeviceName, ProductKey};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -13,6 +13,8 @@ use super::{
     rows::{self, int, number, text, time},
 };
 use crate::files::{FileId, Stored};
+
+pub(super) const DEVICE_OF_SERIAL: &str = "SELECT name FROM devices WHERE product = ?1 AND serial = ?2";
 
 impl Catalog for Sqlite {
     fn add_product(&self, product: Product) -> Answer<'_, ()> {
@@ -69,8 +71,8 @@ impl Catalog for Sqlite {
             must_have_product(connection, &device.id.product)?;
             connection
                 .prepare_cached(
-                    "INSERT INTO devices (product, name, secret, created_at, last_seen_at) \
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                    "INSERT INTO devices (product, name, secret, created_at, last_seen_at, serial) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?
                 .execute((
                     device.id.product.as_str(),
@@ -78,6 +80,7 @@ impl Catalog for Sqlite {
                     device.secret.expose(),
                     int(device.created_at.0),
                     rows::maybe_int(device.last_seen_at),
+                    device.serial.as_ref().map(Serial::as_str),
                 ))?;
             Ok(())
         })
@@ -110,6 +113,16 @@ impl Catalog for Sqlite {
                     })
                 });
             found(row, What::Device)
+        })
+    }
+
+    fn device_of_serial(&self, product: &ProductKey, serial: &Serial) -> Answer<'_, DeviceId> {
+        let (product, serial) = (product.clone(), serial.clone());
+        self.looking_up(move |connection| {
+            let row = connection
+                .prepare_cached(DEVICE_OF_SERIAL)?
+                .query_row([product.as_str(), serial.as_str()], |row| text(row, 0));
+            Ok(DeviceId { product, device: found(row, What::Device)? })
         })
     }
 

@@ -23,6 +23,9 @@ impl From<rusqlite::Error> for StoreError {
         }
         let message = message.as_deref().unwrap_or_default();
         if let Some(columns) = message.strip_prefix("UNIQUE constraint failed: ") {
+            if columns.contains("devices.serial") {
+                return StoreError::Conflict("another device of the product has this serial");
+            }
             if let Some((_, what)) = UNIQUE.into_iter().find(|(table, _)| columns.starts_with(table)) {
                 return StoreError::AlreadyExists { what };
             }

@@ -3,6 +3,7 @@
 //! Write-ahead log, `synchronous = FULL`: an answer comes after the commit that holds it is on the disk. Reads see
 //! every write that was answered before they began.
 
+mod asking;
 mod campaigns;
 mod catalog;
 mod configs;

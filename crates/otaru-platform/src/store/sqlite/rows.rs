@@ -28,7 +28,7 @@ pub(super) fn product(row: &Row<'_>) -> Result<Product> {
 
 pub(super) const DEVICE: &str = "product, name, secret, created_at, last_seen_at, \
     (SELECT g.product FROM devices g WHERE g.id = devices.gateway), \
-    (SELECT g.name FROM devices g WHERE g.id = devices.gateway)";
+    (SELECT g.name FROM devices g WHERE g.id = devices.gateway), serial";
 
 pub(super) fn device(row: &Row<'_>) -> Result<Device> {
     Ok(Device {
@@ -40,6 +40,7 @@ pub(super) fn device(row: &Row<'_>) -> Result<Device> {
             ValueRef::Null => None,
             _ => Some(DeviceId { product: text(row, 5)?, device: text(row, 6)? }),
         },
+        serial: maybe_text(row, 7)?,
     })
 }
 
@@ -101,9 +102,12 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
     })
 }
 
+/// Where the first column behind [`TASK`] is.
+pub(super) const AFTER_TASK: usize = 24;
+
 /// [`TASK`], then `d.last_seen_at`.
 pub(super) fn known_task(row: &Row<'_>) -> Result<KnownTask> {
-    Ok(KnownTask { task: task(row)?, device_seen_at: maybe_time(row, 24)? })
+    Ok(KnownTask { task: task(row)?, device_seen_at: maybe_time(row, AFTER_TASK)? })
 }
 
 /// The timeout at one place, the other rules from another on: they came later.

@@ -1,10 +1,13 @@
 //! The contract over both locations, and what only this engine promises.
 
-use otaru_fleet::{Dialect, Product, Secret, Timestamp};
+use otaru_fleet::{Dialect, Product, Secret, TaskId, Timestamp};
 use otaru_wire::ProductKey;
 
 use super::*;
-use crate::store::{Campaigns as _, Catalog as _, Keys as _, Tasks as _, What, contract::store_contract};
+use crate::store::{
+    Asking as _, Campaigns as _, Catalog as _, Keys as _, TaskToken, Tasks as _, What,
+    contract::store_contract,
+};
 
 store_contract!(in_memory, (Sqlite::open(Location::Memory).unwrap(), ()));
 store_contract!(in_a_file, {
@@ -40,7 +43,7 @@ async fn a_database_of_a_newer_program_is_refused_and_left_alone() {
     drop(Sqlite::open(Location::File(path.clone())).unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = Sqlite::open(Location::File(path.clone())).err();
-    assert_eq!(refused, Some(StoreError::TooNew { found: 99, known: 4 }));
+    assert_eq!(refused, Some(StoreError::TooNew { found: 99, known: 5 }));
     let version: u32 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
@@ -67,7 +70,7 @@ async fn a_task_from_before_there_were_attempts_goes_on_as_its_first() {
     .unwrap();
     drop(old);
     let store = Sqlite::open(Location::File(path)).unwrap();
-    let task = store.task(otaru_fleet::TaskId(1)).await.unwrap().task;
+    let task = store.task(TaskId(1)).await.unwrap().task;
     let rules = otaru_fleet::Rules { timeout: Duration::from_secs(60), ..Default::default() };
     assert_eq!((task.attempt, task.attempts(), &task.rules, task.progress), (1, 1, &rules, 40));
     assert_eq!(store.due(Timestamp(60_003), 9).await.unwrap(), [task]);
@@ -143,10 +146,34 @@ const KILLED_DB: &str = "OTARU_TEST_KILLED_DB";
 async fn writes_until_it_is_killed() {
     let Some(path) = std::env::var_os(KILLED_DB) else { return };
     let store = Sqlite::open(Location::File(path.into())).unwrap();
+    let task = a_task(&store).await;
     for number in 0.. {
         store.add_product(product(&format!("p{number}"))).await.unwrap();
+        let token = TaskToken { text: format!("t{number}"), given_at: Timestamp(number + 1) };
+        store.give_task_token(task, token, Timestamp(number)).await.unwrap();
         println!("answered {number}");
     }
+}
+
+/// A device's open task.
+async fn a_task(store: &Sqlite) -> TaskId {
+    store
+        .writing(|connection| {
+            connection.execute_batch(
+                "INSERT INTO products (key, dialect, secret, created_at) VALUES ('a1', 'onenet', 's', 0);
+                 INSERT INTO devices (id, product, name, secret, created_at) VALUES (1, 'a1', 'd1', 's', 0);
+                 INSERT INTO packages (id, product, module, version, digest_method, created_at)
+                     VALUES (1, 'a1', 'default', '2.0.0', 'md5', 0);
+                 INSERT INTO campaigns (id, package, source_versions, timeout_ms, state, created_at)
+                     VALUES (1, 1, '', 1, 'running', 0);
+                 INSERT INTO tasks (id, campaign, package, device, module, version, state, progress, timeout_ms,
+                     created_at, updated_at, revision)
+                     VALUES (1, 1, 1, 1, 'default', '2.0.0', 'queued', 0, 1, 0, 0, 0);",
+            )?;
+            Ok(TaskId(1))
+        })
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -166,7 +193,7 @@ async fn what_was_answered_survives_a_kill() {
     let answered = BufReader::new(child.stdout.take().unwrap())
         .lines()
         .map_while(Result::ok)
-        .filter_map(|line| line.rsplit_once("answered ")?.1.parse::<u32>().ok())
+        .filter_map(|line| line.rsplit_once("answered ")?.1.parse::<u64>().ok())
         .find(|number| *number >= 100);
     // On Unix this is SIGKILL.
     child.kill().unwrap();
@@ -176,6 +203,8 @@ async fn what_was_answered_survives_a_kill() {
     for number in 0..=100 {
         let key = ProductKey::new(format!("p{number}")).unwrap();
         assert!(store.product(&key).await.is_ok(), "p{number} was answered and is gone");
+        let (task, given_at) = store.task_of_token(&format!("t{number}")).await.unwrap();
+        assert_eq!((task.id, given_at), (TaskId(1), Timestamp(number + 1)));
     }
 }
 
@@ -190,6 +219,10 @@ async fn no_statement_of_a_report_scans_a_table() {
         tasks::DEVICE_ROW.to_owned(),
         tasks::WRITE_RUNNING.to_owned(),
         tasks::NEXT_DEADLINE.to_owned(),
+        asking::NEWEST_TOKEN.to_owned(),
+        asking::WAS_UPGRADED.to_owned(),
+        asking::task_of_token_sql(),
+        catalog::DEVICE_OF_SERIAL.to_owned(),
     ];
     for sql in statements {
         let explain = format!("EXPLAIN QUERY PLAN {sql}");
