@@ -43,6 +43,7 @@ fn notice(files: Vec<File>) -> Notice {
         silent: false,
         extra: None,
         signature: None,
+        terms: None,
     }
 }
 

@@ -93,12 +93,14 @@ fn answer(bytes: &[u8]) -> (Head, Vec<u8>) {
     let mut lines = bytes.splitn(5, |byte| *byte == b'\n');
     let mut text =
         || lines.next().and_then(|line| std::str::from_utf8(line).ok()).filter(|line| !line.is_empty());
-    let head = Head {
-        status: text().and_then(|status| status.parse().ok()).unwrap_or_default(),
-        content_length: text().and_then(|length| length.parse().ok()),
-        content_range: text().map(str::to_owned),
-        etag: text().map(str::to_owned),
-    };
+    let status = text().and_then(|status| status.parse().ok()).unwrap_or_default();
+    let mut headers = otaru_wire::http::Headers::default();
+    for name in ["Content-Length", "Content-Range", "ETag"] {
+        if let Some(value) = text() {
+            headers.add(name, value);
+        }
+    }
+    let head = Head { status, headers };
     (head, lines.next().unwrap_or_default().to_vec())
 }
 

@@ -21,9 +21,9 @@ use std::{
 };
 
 use otaru_core::{FetchError, Head, RequestId};
-use otaru_wire::{ByteRange, MAX_URL_BYTES};
+use otaru_wire::{ByteRange, MAX_URL_BYTES, http::Headers};
 use ureq::{
-    http::{HeaderMap, Response, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, header},
     tls::{Certificate, RootCerts, TlsConfig},
 };
 
@@ -345,13 +345,10 @@ fn client(options: &FetchOptions) -> ureq::Agent {
 }
 
 fn read_head(status: u16, headers: &HeaderMap) -> Head {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Head {
-        status,
-        content_length: text(header::CONTENT_LENGTH).and_then(|length| length.trim().parse().ok()),
-        content_range: text(header::CONTENT_RANGE),
-        etag: text(header::ETAG),
-    }
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+    };
+    Head { status, headers: Headers(headers.iter().filter_map(text).collect()) }
 }
 
 #[cfg(test)]

@@ -195,7 +195,7 @@ fn reports_by_hand_reach_the_platform_and_a_failure_ends_the_task() {
     assert_eq!(exit, Exit::Stopped);
     let told = |step, text: &str| {
         let (module, description) = (Module::default(), text.to_owned());
-        Report::Progress { module, step, description }
+        Report::Progress { module, task: None, step, description }
     };
     let wanted = [
         told(Step::Percent(7), "the user is being asked"),

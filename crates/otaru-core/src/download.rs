@@ -256,7 +256,8 @@ impl Download {
         let range = ByteRange { start: self.offset, end: self.range.end };
         match judge(head, &Asked { range, size: self.options.size, etag: self.etag.as_deref() }) {
             Judgement::Usable { end } => {
-                self.etag = self.etag.take().or_else(|| head.etag.clone());
+                let told = || head.headers.value("ETag").map(ToString::to_string);
+                self.etag = self.etag.take().or_else(told);
                 self.fetch = Some((request, Some(end)));
                 self.timer = Some(now + self.options.policy.stall_timeout);
             }
@@ -365,9 +366,9 @@ fn may_pass(trouble: &Trouble) -> bool {
 
 /// The size of the whole file, as an answer tells it.
 fn told_size(head: &Head) -> Option<u64> {
-    let range = head.content_range.as_deref();
+    let range = head.headers.value("Content-Range");
     match head.status {
-        200 => head.content_length,
+        200 => head.content_length(),
         206 => ContentRange::read(range?)?.total,
         _ => read_unsatisfied(range?),
     }

@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use otaru_wire::{Digest, Failure, File, Module, NoConfig, Version};
+use otaru_wire::{Digest, Failure, File, Limits, Module, NoConfig, Version};
 
 use crate::Trouble;
 
@@ -28,6 +28,9 @@ pub struct TaskSummary {
     /// True if the platform leaves the moment to the device, false if it wants the update at once. Only some dialects tell
     /// it (jd-iot-engine §4.1).
     pub silent: bool,
+    /// What the device is to keep to. `retry` and `interval_s` are kept to already; signal and power are for the user to know,
+    /// who may postpone or refuse (onenet §2.3).
+    pub limits: Limits,
 }
 
 /// How a package's files come to the device.

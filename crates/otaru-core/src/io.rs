@@ -2,11 +2,15 @@
 
 use alloc::{string::String, vec::Vec};
 
-use otaru_wire::{ByteRange, Module, Step, Version, mqtt::Message};
+use otaru_wire::{
+    ByteRange, Module, Step, Version,
+    http::{Answer, Call, Head},
+    mqtt::Message,
+};
 
 use crate::{ConfigSummary, Decision, Event, Record, Verified};
 
-/// Names one fetch; answers to older ones are ignored.
+/// Names one fetch or one call; no two have the same. Answers to older ones are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(pub u32);
 
@@ -16,10 +20,14 @@ pub enum Input {
     /// The device runs. Comes first, once after each start of the updater's process, and again after an
     /// [`Output::Reboot`] that did not end the process.
     Booted(Boot),
-    /// The platform's session is up.
+    /// The platform's session is up. Where the platform is asked by calls, it is the one that says when to ask, and a device may
+    /// have none.
     Connected,
     /// The platform's session is gone.
     Disconnected,
+    /// The answer to [`Output::Call`] came, or could not be had. One that comes later than
+    /// [`Policy::call_timeout`](crate::Policy::call_timeout) is ignored.
+    Answered(RequestId, Result<Answer, FetchError>),
     /// A message came from the platform.
     Message {
         /// Its topic.
@@ -40,7 +48,7 @@ pub enum Input {
     FetchWaits(RequestId),
     /// The fetch that had to wait begins now: from here on silence counts.
     FetchBegins(RequestId),
-    /// The answer's head to [`Output::Fetch`] came.
+    /// The answer's head to [`Output::Fetch`] came, with every header that the server sent.
     Head(RequestId, Head),
     /// Bytes of the answer's body came, in order. The buffer comes back out in [`Output::Store`].
     Body(RequestId, Vec<u8>),
@@ -119,19 +127,6 @@ pub struct Boot {
     pub fell_back: Option<Module>,
 }
 
-/// The head of an HTTP answer, as far as the updater judges it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Head {
-    /// The status code.
-    pub status: u16,
-    /// `Content-Length`, if there was one.
-    pub content_length: Option<u64>,
-    /// `Content-Range` as it was sent, if there was one.
-    pub content_range: Option<String>,
-    /// `ETag` as it was sent, if there was one.
-    pub etag: Option<String>,
-}
-
 /// Why a fetch ended early. The status of an answer is not among them: [`Head`] carries it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
@@ -186,6 +181,14 @@ pub enum Output {
     Subscribe(String),
     /// Publish a message. Lost if there is no session.
     Publish(Message),
+    /// Ask the platform, where it is asked by calls (`DeviceHalf::calls`): send it to the platform's own host with
+    /// `Authorization` by `CallHalf::write_authorization`; answered by `Answered`. There is one at a time.
+    Call {
+        /// Names this call.
+        request: RequestId,
+        /// What is asked, without `Authorization`, `Host` and `Content-Length`.
+        call: Call,
+    },
     /// Prepare the inactive slot of a module for a package: room for these files. Keeps bytes of the same package
     /// that are already there when `resume` is set, empties it otherwise. A failure shows as
     /// `NotPrepared`, or at the first `Store` or `ReadBack`. Comes once for each Task and once more after each `Booted`; starting over at zero stores over
@@ -203,7 +206,8 @@ pub enum Output {
     Fetch {
         /// Names this fetch.
         request: RequestId,
-        /// The link.
+        /// The link. One that begins with `/` is a path on the platform's own host, to be asked for with `Authorization` as an
+        /// [`Output::Call`] is.
         url: String,
         /// The bytes wanted.
         range: ByteRange,

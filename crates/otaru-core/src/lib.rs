@@ -55,6 +55,7 @@
 //!     silent: false,
 //!     extra: None,
 //!     signature: None,
+//!     terms: None,
 //! };
 //! let push = aliyun::Platform.write_notice(&device, 1_700_000_000_000, &notice)?;
 //!
@@ -73,8 +74,8 @@
 //!         match output {
 //!             Output::Fetch { request, range, .. } => {
 //!                 let (first, last) = (range.start, range.end - 1);
-//!                 let content_range = Some(format!("bytes {first}-{last}/9"));
-//!                 inputs.push_back(Input::Head(request, Head { status: 206, content_range, ..Head::default() }));
+//!                 let headers = [("Content-Range", format!("bytes {first}-{last}/9"))].into();
+//!                 inputs.push_back(Input::Head(request, Head { status: 206, headers }));
 //!                 inputs.push_back(Input::Body(request, image[first as usize..=last as usize].to_vec()));
 //!                 inputs.push_back(Input::FetchEnded(request, Ok(())));
 //!             }
@@ -103,6 +104,7 @@
 //!             Output::Event(event) => println!("{event:?}"),
 //!             Output::Subscribe(_) | Output::Publish(_) => {} // to the platform
 //!             Output::StopFetch(_) | Output::ForgetFallback(_) => {}
+//!             Output::Call { .. } => {} // of dialects that are HTTP
 //!             Output::DeliverConfig { request, .. } => {
 //!                 inputs.push_back(Input::ConfigTaken(request, Err("nothing to configure".into())));
 //!             }
@@ -140,7 +142,8 @@ mod updater;
 pub use download::{Download, DownloadError, DownloadInput, DownloadOptions, DownloadOutput};
 pub use event::{ConfigSummary, Event, Protocol, TaskSummary};
 pub use gateway::{Gateway, GatewayError, GatewayInput, GatewayOptions, GatewayOutput, GatewayPolicy};
-pub use io::{Boot, FetchError, Head, HealthVerdict, Input, Output, RequestId, SlotError};
+pub use io::{Boot, FetchError, HealthVerdict, Input, Output, RequestId, SlotError};
+pub use otaru_wire::http::Head;
 pub use policy::{Decision, Policy};
 pub use record::{Record, RecordError};
 pub use retry::Spread;

@@ -21,7 +21,8 @@ pub struct Policy {
     pub ask_before_fetch: bool,
     /// Wait for the user's decision before activating. Default: false.
     pub ask_before_activate: bool,
-    /// The most bytes asked for in one request; none: the rest of the file in one. Default: none.
+    /// The most bytes asked for in one request; none: the rest of the file in one, or what the dialect asks for at once
+    /// (`CallHalf::piece_bytes`). Default: none.
     pub range_bytes: Option<u64>,
     /// Largest package accepted, all files together, in bytes. Default: none; a slot refuses what it cannot hold.
     pub max_package_bytes: Option<u64>,
@@ -62,6 +63,10 @@ pub struct Policy {
     pub link_attempts: u32,
     /// How long the answer to a query for a fresh link may take before it is asked again. Default: 10 s.
     pub link_timeout: Duration,
+    /// How long the answer to a call may take before the platform counts as out of reach. Default: 30 s.
+    pub call_timeout: Duration,
+    /// How often a platform that is asked by calls is asked for a Task while none is in hand, spread by ±50 %. Default: 5 min.
+    pub poll_interval: Duration,
     /// Downloads from zero after a digest that did not match, before the Task fails. Default: 1.
     pub digest_attempts: u32,
     /// Downloads of a package's files from zero because the server's file changed or cannot be had in ranges, before
@@ -122,6 +127,8 @@ impl Default for Policy {
             retry_attempts: 20,
             link_attempts: 5,
             link_timeout: Duration::from_secs(10),
+            call_timeout: Duration::from_secs(30),
+            poll_interval: Duration::from_secs(300),
             digest_attempts: 1,
             restart_attempts: 3,
             offer_longest: Duration::from_secs(24 * 3600),

@@ -163,6 +163,7 @@ impl Updater {
                 self.cx.connected = false;
                 Some(Cue::Disconnected)
             }
+            Input::Answered(..) => return Err(Error::Unexpected("Answered")),
             Input::Message { topic, payload } => self.message(&topic, &payload),
             Input::Decision(decision) => {
                 if !self.asks() {
@@ -323,7 +324,7 @@ impl Updater {
                 self.configs.none(&mut self.cx, why);
                 None
             }
-            Ok(Downlink::Gateway(_) | Downlink::Foreign) => None,
+            Ok(Downlink::Gateway(_) | Downlink::Foreign | Downlink::Poll) => None,
             Err(error) => {
                 self.answer_push(push, REFUSED);
                 ignore(&mut self.cx, error.to_string());

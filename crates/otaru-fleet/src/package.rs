@@ -157,6 +157,7 @@ impl NewPackage {
             silent: false,
             extra: self.extra.clone(),
             signature: None,
+            terms: None,
         }
     }
 

@@ -65,6 +65,7 @@ async fn main() -> Outcome<()> {
     for percent in [10, 50, 100] {
         report(&service, &sessions, "progress", |_| Report::Progress {
             module: Module::default(),
+            task: None,
             step: Step::Percent(percent),
             description: String::new(),
         })

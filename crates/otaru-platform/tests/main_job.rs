@@ -184,7 +184,13 @@ impl Device {
 
     async fn report_percent(&mut self, percent: u8) {
         let step = Step::Percent(percent);
-        self.report(Report::Progress { module: Module::default(), step, description: String::new() }).await;
+        self.report(Report::Progress {
+            module: Module::default(),
+            task: None,
+            step,
+            description: String::new(),
+        })
+        .await;
     }
 }
 

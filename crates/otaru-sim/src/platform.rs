@@ -149,7 +149,7 @@ impl Platform {
                     self.open(device, &module).filter(|task| may_be_told(task, now)).map(|task| task.id);
                 open.and_then(|id| self.push(id, now)).into_iter().collect()
             }
-            Report::Progress { module, step, description } => {
+            Report::Progress { module, step, description, .. } => {
                 if let Some(id) = self.open(device, &module).map(|task| task.id) {
                     self.change(id, |task, at| task.on_progress(step, &description, at), now);
                 }
@@ -174,6 +174,8 @@ impl Platform {
             other @ (Report::ConfigQuery
             | Report::ConfigTaken { .. }
             | Report::NoticeTaken { .. }
+            | Report::TaskCheck { .. }
+            | Report::Done { .. }
             | Report::Gateway(_)) => self.misunderstood(format!("{other:?}, which nothing here offers")),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use otaru_core::Head;
-use otaru_wire::{Block, BlockRequest, ByteRange, http_range::ContentRange};
+use otaru_wire::{Block, BlockRequest, ByteRange, http::Headers, http_range::ContentRange};
 
 use crate::{rng::Rng, weather::Weather};
 
@@ -73,7 +73,7 @@ impl Server {
     }
 
     pub(crate) fn refuse(status: u16) -> Answer {
-        let head = Head { status, content_length: Some(5), ..Head::default() };
+        let head = Head { status, headers: [("Content-Length", "5")].into() };
         Answer { head, body: b"error".to_vec(), end: End::Whole, generation: 0, pause: 1 }
     }
 
@@ -133,13 +133,11 @@ impl Server {
             ByteRange { start: range.start, end: range.end.min(total) }
         };
         let mut body = served.now.get(sent.start as usize..sent.end as usize)?.to_vec();
-        let content_range = (!whole).then(|| ContentRange { range: sent, total: Some(total) }.write());
-        let head = Head {
-            status: if whole { 200 } else { 206 },
-            content_length: Some(body.len() as u64),
-            content_range,
-            etag: Some(etag),
-        };
+        let mut headers: Headers = [("Content-Length", body.len().to_string()), ("ETag", etag)].into();
+        if !whole {
+            headers.add("Content-Range", ContentRange { range: sent, total: Some(total) }.write());
+        }
+        let head = Head { status: if whole { 200 } else { 206 }, headers };
         let place = rng.next() as usize % body.len().max(1);
         if rng.per_mille(weather.flips)
             && let Some(byte) = body.get_mut(place)

@@ -126,6 +126,8 @@ impl Watch {
             }
             Report::Progress { .. }
             | Report::NoticeTaken { .. }
+            | Report::TaskCheck { .. }
+            | Report::Done { .. }
             | Report::ConfigTaken { .. }
             | Report::Gateway(_) => {}
         }

@@ -32,6 +32,12 @@ impl Headers {
     }
 }
 
+impl<N: Into<String>, V: Into<String>, const LEN: usize> From<[(N, V); LEN]> for Headers {
+    fn from(headers: [(N, V); LEN]) -> Self {
+        Self(headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
 impl fmt::Debug for Headers {
     /// Names only: a value may prove who somebody is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,7 +70,7 @@ impl fmt::Debug for Call {
 }
 
 /// An answer without its body.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Head {
     /// The status, 100 to 599.
     pub status: u16,
@@ -73,6 +79,11 @@ pub struct Head {
 }
 
 impl Head {
+    /// `Content-Length`, if it is there and a number.
+    pub fn content_length(&self) -> Option<u64> {
+        self.headers.value("Content-Length")?.trim_ascii().parse().ok()
+    }
+
     /// True for 200 to 299.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)

@@ -36,7 +36,12 @@ pub enum IdError {
     },
 }
 
-fn check(what: &'static str, text: &str, max: usize, allowed: &'static str) -> Result<(), IdError> {
+pub(crate) fn check(
+    what: &'static str,
+    text: &str,
+    max: usize,
+    allowed: &'static str,
+) -> Result<(), IdError> {
     if text.is_empty() {
         return Err(IdError::Empty { what });
     }

@@ -43,6 +43,7 @@ mod ids;
 pub mod mqtt;
 mod notice;
 mod report;
+mod task;
 mod time;
 
 pub use block::{Block, BlockError, BlockRequest, MAX_BLOCK_BYTES};
@@ -53,4 +54,5 @@ pub use http_range::ByteRange;
 pub use ids::{DeviceId, DeviceName, IdError, MessageId, Module, ProductKey, Version};
 pub use notice::{File, MAX_FILES, MAX_URL_BYTES, Notice, NoticeError, Source};
 pub use report::{Failure, Report, Step};
+pub use task::{Limits, TaskName, TaskTerms};
 pub use time::Instant;

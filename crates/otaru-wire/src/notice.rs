@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Module, Version};
+use crate::{Digest, Module, TaskTerms, Version};
 
 /// The most files a package may have (aliyun-link-sdk-v4 §2.3).
 pub const MAX_FILES: usize = 20;
@@ -30,6 +30,9 @@ pub struct Notice {
     pub extra: Option<String>,
     /// A signature over the package, base64, where the product has one.
     pub signature: Option<String>,
+    /// What only some dialects tell of the Task; not part of what is offered.
+    #[serde(default)]
+    pub terms: Option<TaskTerms>,
 }
 
 /// Bytes known by size and digest.
@@ -252,6 +255,7 @@ mod tests {
             silent: false,
             extra: None,
             signature: None,
+            terms: None,
         }
     }
 

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BlockRequest, GatewayReport, MessageId, Module, Version};
+use crate::{BlockRequest, GatewayReport, MessageId, Module, TaskName, Version};
 
 /// A device's word to its platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Report {
     Progress {
         /// The part of the device.
         module: Module,
+        /// The Task, where the platform names it.
+        task: Option<TaskName>,
         /// Percent or failure.
         step: Step,
         /// Free text for people; at most 128 bytes are sent (aliyun-link-sdk-v4 §2.4).
@@ -33,6 +35,16 @@ pub enum Report {
         running: Option<Version>,
         /// The version asked for, where the dialect's question names one (jd-iot-engine §5).
         wanted: Option<Version>,
+    },
+    /// Asks whether the Task of that name is still to be done.
+    TaskCheck {
+        /// The Task.
+        task: TaskName,
+    },
+    /// The new version of a Task with a name runs and is confirmed. The [`Report::Version`] that follows tells which.
+    Done {
+        /// The Task.
+        task: TaskName,
     },
     /// A notice that was pushed is taken or refused; said at once, where the dialect wants that (jd-iot-engine §5).
     NoticeTaken {

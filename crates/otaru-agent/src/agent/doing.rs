@@ -21,6 +21,7 @@ impl Device {
         let now = shared.clock.now();
         match output {
             Output::Subscribe(filter) => shared.link.subscribe(now, &filter),
+            Output::Call { .. } => {} // no dialect of calls can be configured yet
             Output::Publish(message) => shared.link.publish(now, message),
             Output::Prepare { module, sizes, resume } => self.prepare(&module, sizes, resume),
             // Its failure is told already: nothing is fetched without a place for it.

@@ -138,7 +138,10 @@ impl Handler for Ear<'_> {
                 let answer = aliyun::Platform.write_gateway_answer(&self.device, &uplink.id, report, result);
                 self.answers.extend(answer);
             }
-            Report::Progress { .. } | Report::NoticeTaken { .. } => {}
+            Report::Progress { .. }
+            | Report::NoticeTaken { .. }
+            | Report::TaskCheck { .. }
+            | Report::Done { .. } => {}
         }
         Taken::Accepted
     }

@@ -242,6 +242,7 @@ impl Shared {
             silent: false,
             extra: None,
             signature: None,
+            terms: None,
         })
     }
 }

@@ -51,7 +51,12 @@ impl Context {
     }
 
     fn publish_percent(&mut self, module: &Module, percent: u8, description: String) {
-        self.publish(&Report::Progress { module: module.clone(), step: Step::Percent(percent), description });
+        self.publish(&Report::Progress {
+            module: module.clone(),
+            task: None,
+            step: Step::Percent(percent),
+            description,
+        });
     }
 
     /// Asks whether there is a Task, or for fresh links of the `wanted` version.
@@ -100,7 +105,7 @@ impl Context {
 
     fn publish_failure(&mut self, owed: Owed) {
         let Owed { module, failure, description } = owed;
-        self.publish(&Report::Progress { module, step: Step::Failed(failure), description });
+        self.publish(&Report::Progress { module, task: None, step: Step::Failed(failure), description });
     }
 
     /// Reports every module's version, except one on Trial and one whose Task is in progress: the vendor's platform fails

@@ -69,7 +69,7 @@ fn write_task(out: &mut Writer, task: &Task) {
     out.u16(task.digest_retries);
     out.u16(task.restarts);
     out.u32(task.block_bytes.unwrap_or(0));
-    let Notice { version, module, files, delta, silent, extra, signature } = &task.notice;
+    let Notice { version, module, files, delta, silent, extra, signature, terms: _ } = &task.notice;
     out.text8(version.as_str());
     out.text8(module.as_str());
     out.u8(flag(DELTA, *delta)
@@ -175,7 +175,7 @@ fn read_task(from: &mut Reader<'_>, layout: u16) -> Option<Task> {
         complete.push(done);
     }
     let (delta, silent) = (flags & DELTA != 0, flags & SILENT != 0 && layout != OLDEST);
-    let notice = Notice { version, module, files, delta, silent, extra, signature };
+    let notice = Notice { version, module, files, delta, silent, extra, signature, terms: None };
     notice.check().ok()?;
     let mut task = Task { notice, stage, complete, running: None, digest_retries, restarts, block_bytes };
     match from.u8()? {
@@ -263,6 +263,7 @@ mod tests {
             silent: true,
             extra: Some("{\"site\":\"osaka\"}".to_string()),
             signature: Some("c2ln".to_string()),
+            terms: None,
         };
         Record {
             task: Some(Task {

@@ -53,7 +53,7 @@ fn part(head: &Head, asked: &Asked<'_>) -> Judgement {
     if let Some(reason) = other_etag(head, asked) {
         return Judgement::Changed { reason };
     }
-    let text = head.content_range.as_deref().unwrap_or_default();
+    let text = head.headers.value("Content-Range").unwrap_or_default();
     let unusable = || Judgement::Unusable { trouble: Trouble::OtherRange(text.to_owned()) };
     // An unknown total is of no use here: the file may be another one.
     let Some(ContentRange { range: ByteRange { start, end }, total: Some(total) }) = ContentRange::read(text)
@@ -65,7 +65,7 @@ fn part(head: &Head, asked: &Asked<'_>) -> Judgement {
             reason: format!("the file has {total} bytes, offered were {}", asked.size),
         };
     }
-    let right_length = head.content_length.is_none_or(|length| length == end - start);
+    let right_length = head.content_length().is_none_or(|length| length == end - start);
     if start != asked.range.start || end > asked.range.end || !right_length {
         return unusable();
     }
@@ -76,7 +76,7 @@ fn whole(head: &Head, asked: &Asked<'_>) -> Judgement {
     if let Some(reason) = other_etag(head, asked) {
         return Judgement::Changed { reason };
     }
-    match head.content_length {
+    match head.content_length() {
         Some(length) if length != asked.size => {
             Judgement::Changed { reason: format!("the file has {length} bytes, offered were {}", asked.size) }
         }
@@ -88,17 +88,19 @@ fn whole(head: &Head, asked: &Asked<'_>) -> Judgement {
 
 /// True if a 416 answer tells that the file is not as long as offered.
 fn other_total(head: &Head, asked: &Asked<'_>) -> bool {
-    head.content_range.as_deref().and_then(read_unsatisfied).is_some_and(|total| total != asked.size)
+    head.headers.value("Content-Range").and_then(read_unsatisfied).is_some_and(|total| total != asked.size)
 }
 
 fn other_etag(head: &Head, asked: &Asked<'_>) -> Option<String> {
-    let (old, new) = (asked.etag?, head.etag.as_deref()?);
+    let (old, new) = (asked.etag?, head.headers.value("ETag")?);
     (old != new).then(|| format!("the file was replaced: its etag was {old}, is {new}"))
 }
 
 #[cfg(test)]
 mod tests {
     use std::string::ToString;
+
+    use otaru_wire::http::Headers;
 
     use super::*;
 
@@ -107,16 +109,15 @@ mod tests {
     }
 
     fn part_head(content_range: &str, length: u64, etag: &str) -> Head {
-        Head {
-            status: 206,
-            content_length: Some(length),
-            content_range: Some(content_range.to_string()),
-            etag: Some(etag.to_string()),
-        }
+        let length = length.to_string();
+        let headers = [("Content-Length", &length[..]), ("Content-Range", content_range), ("ETag", etag)];
+        Head { status: 206, headers: headers.into() }
     }
 
     fn whole_head(length: Option<u64>, etag: Option<&str>) -> Head {
-        Head { status: 200, content_length: length, content_range: None, etag: etag.map(ToString::to_string) }
+        let length = length.map(|length| ("Content-Length".to_string(), length.to_string()));
+        let etag = etag.map(|etag| ("ETag".to_string(), etag.to_string()));
+        Head { status: 200, headers: Headers([length, etag].into_iter().flatten().collect()) }
     }
 
     #[test]
@@ -159,8 +160,7 @@ mod tests {
 
     #[test]
     fn a_range_past_the_end_of_a_shorter_file_means_another_file() {
-        let head =
-            |total: &str| Head { status: 416, content_range: Some(total.to_string()), ..Head::default() };
+        let head = |total: &str| Head { status: 416, headers: [("Content-Range", total)].into() };
         assert!(matches!(judge(&head("bytes */30"), &asked(40, None)), Judgement::Changed { .. }));
         assert!(matches!(judge(&head("bytes */100"), &asked(40, None)), Judgement::Unusable { .. }));
         assert!(matches!(judge(&head("bytes */"), &asked(40, None)), Judgement::Unusable { .. }));

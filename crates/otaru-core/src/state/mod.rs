@@ -212,6 +212,7 @@ pub(crate) fn summary(notice: &Notice) -> TaskSummary {
         signature: notice.signature.clone(),
         delta: notice.delta,
         silent: notice.silent,
+        limits: notice.terms.as_ref().map(|terms| terms.limits).unwrap_or_default(),
     }
 }
 

@@ -181,8 +181,8 @@ fn input(kind: u8, value: u8, asked: &mut VecDeque<Output>, platform: &mut Platf
         return match output {
             Output::Fetch { request, range, .. } if !value.is_multiple_of(8) => {
                 asked.push_front(Output::StopFetch(request));
-                let content_range = Some(format!("bytes {}-{}/700", range.start, range.end - 1));
-                Input::Head(request, Head { status: 206, content_range, ..Head::default() })
+                let content_range = format!("bytes {}-{}/700", range.start, range.end - 1);
+                Input::Head(request, Head { status: 206, headers: [("Content-Range", content_range)].into() })
             }
             Output::Fetch { request, .. } => Input::Head(request, Head { status: 404, ..Head::default() }),
             Output::StopFetch(request) if !value.is_multiple_of(8) => {

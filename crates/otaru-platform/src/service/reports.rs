@@ -97,7 +97,7 @@ impl Service {
         let Uplink { device, id, report } = uplink;
         match report {
             Report::Version { module, version } => self.version_reported(device, module, version).await,
-            Report::Progress { module, step, description } => {
+            Report::Progress { module, step, description, .. } => {
                 self.progress_reported(device, module, *step, description).await
             }
             Report::Query { module, wanted, .. } => {
@@ -114,6 +114,8 @@ impl Service {
             Report::ConfigQuery => self.answer_config(device, id).await,
             Report::ConfigTaken { push, code } => self.config_answered(device, push, *code).await,
             Report::Gateway(report) => self.gateway_said(device, id, report).await,
+            // No dialect says these by a message.
+            Report::TaskCheck { .. } | Report::Done { .. } => Ok(()),
         }
     }
 
@@ -266,6 +268,8 @@ const fn kind(report: &Report) -> &'static str {
         Report::Progress { .. } => "progress",
         Report::Query { .. } => "query",
         Report::NoticeTaken { .. } => "notice_taken",
+        Report::TaskCheck { .. } => "task_check",
+        Report::Done { .. } => "done",
         Report::Block(_) => "block",
         Report::ConfigQuery => "config_query",
         Report::ConfigTaken { .. } => "config_taken",

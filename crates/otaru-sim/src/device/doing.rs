@@ -18,7 +18,7 @@ const REFUSING: [u16; 4] = [401, 403, 404, 410];
 impl Device {
     pub(super) fn perform(&mut self, outside: &mut Outside, output: Output) -> Flow {
         match output {
-            Output::Subscribe(_) => {}
+            Output::Subscribe(_) | Output::Call { .. } => {}
             Output::Publish(message) => self.publish(outside, message),
             Output::Prepare { module, sizes, resume } => self.prepare(outside, module, &sizes, resume),
             Output::Fetch { request, url, range, etag } => self.fetch(outside, request, url, range, etag),
@@ -109,7 +109,7 @@ impl Device {
             self.watch.refused(&url);
         }
         if self.planted(Planted::NoEtag) {
-            answer.head.etag = None;
+            answer.head.headers.0.retain(|(name, _)| name != "ETag");
         }
         let (device, boot, generation) = (self.options.index, self.boot, answer.generation);
         let mut at = outside.now + outside.rng.between(5, 400);

@@ -3,12 +3,14 @@
 //! Two traits cut a dialect in half, so that a microcontroller links only [`DeviceHalf`].
 
 pub mod aliyun;
+mod calls;
 mod error;
 pub mod jd;
 mod json;
 pub mod onenet;
 mod sign;
 
+pub use calls::{AnswerError, Answered, CallHalf, FileError, FileHead, WriteError};
 pub use error::{LoginError, ReadError};
 
 use alloc::{string::String, vec::Vec};
@@ -27,7 +29,14 @@ pub fn platform_half(name: &str) -> Option<&'static dyn PlatformHalf> {
 }
 
 /// The device halves of every dialect. One dialect may have several: its vendor's SDKs of several generations.
-pub const DEVICE_HALVES: &[&dyn DeviceHalf] = &[&aliyun::Device, &aliyun::DeviceV3, &jd::DEVICE];
+pub const DEVICE_HALVES: &[&dyn DeviceHalf] = &[
+    &aliyun::Device,
+    &aliyun::DeviceV3,
+    &jd::DEVICE,
+    &onenet::DEVICE_TOKEN,
+    &onenet::DEVICE_TID,
+    &onenet::DEVICE_FUSE,
+];
 
 /// The device's half of that name. A device that speaks only one names its type instead and links nothing else.
 pub fn device_half(name: &str) -> Option<&'static dyn DeviceHalf> {
@@ -141,6 +150,12 @@ pub trait DeviceHalf: Sync {
     fn push_to_answer(&self, _device: &DeviceId, _topic: &str, _payload: &[u8]) -> Option<MessageId> {
         None
     }
+
+    /// How its platform is asked, if it is asked by HTTP calls. Then there need be no session, and [`DeviceHalf`] has words only
+    /// for the one that says when to ask.
+    fn calls(&self) -> Option<&dyn CallHalf> {
+        None
+    }
 }
 
 /// What a platform's message means to a device.
@@ -163,6 +178,8 @@ pub enum Downlink {
     NoConfig(NoConfig),
     /// The answer to a gateway's word about the devices behind it.
     Gateway(GatewayAnswer),
+    /// The platform wants to be asked for a Task, by [`DeviceHalf::calls`].
+    Poll,
     /// A topic this dialect does not know, or another device's.
     Foreign,
 }

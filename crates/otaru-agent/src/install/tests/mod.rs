@@ -33,6 +33,7 @@ fn package(version: &str, sizes: &[u64]) -> TaskSummary {
         signature: None,
         delta: false,
         silent: false,
+        limits: otaru_wire::Limits::default(),
     }
 }
 

@@ -50,7 +50,8 @@ impl Fetching {
         match judge(head, &asked) {
             Judgement::Usable { end } => {
                 if self.etag.is_none() {
-                    self.etag = head.etag.clone().filter(|etag| etag.len() <= MAX_ETAG_BYTES);
+                    let etag = head.headers.value("ETag").filter(|etag| etag.len() <= MAX_ETAG_BYTES);
+                    self.etag = etag.map(ToString::to_string);
                 }
                 self.phase = Phase::Requested(Via::Http { range, end: Some(end) });
                 cx.start_timer(Timer::Stall, cx.policy().stall_timeout);

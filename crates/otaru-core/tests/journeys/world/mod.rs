@@ -196,6 +196,7 @@ impl World {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Subscribe(_) => {}
+            Output::Call { .. } => panic!("this dialect has a session"),
             Output::Publish(message) if self.offline => drop(message),
             Output::Publish(message) => {
                 let asked = self.platform.blocks.requests.len();

@@ -94,6 +94,7 @@ impl Platform {
             silent: false,
             extra: None,
             signature: None,
+            terms: None,
         }
     }
 
@@ -179,7 +180,9 @@ impl Platform {
                 let answer = aliyun::Platform.write_config_answer(&device(), &uplink.id, answer).unwrap();
                 vec![input(answer.unwrap())]
             }
-            Report::NoticeTaken { .. } => panic!("this dialect has no word for it"),
+            Report::NoticeTaken { .. } | Report::TaskCheck { .. } | Report::Done { .. } => {
+                panic!("this dialect has no word for it")
+            }
             Report::ConfigTaken { .. } => {
                 self.config_open = false;
                 Vec::new()

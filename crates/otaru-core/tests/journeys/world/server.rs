@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use otaru_core::{FetchError, Head, Input, RequestId};
-use otaru_wire::ByteRange;
+use otaru_wire::{ByteRange, http::Headers};
 
 /// What goes wrong with one request.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ impl Server {
             _ => expired.then_some(403),
         };
         if let Some(status) = status {
-            let head = Head { status, content_length: Some(5), ..Head::default() };
+            let head = Head { status, headers: [("Content-Length", "5")].into() };
             pieces.push_back(Input::Head(request, head));
             pieces.push_back(Input::Body(request, b"error".to_vec()));
             pieces.push_back(Input::FetchEnded(request, Ok(())));
@@ -126,14 +126,15 @@ fn plain(bytes: &[u8], etag: &str, asked: &Request, fault: &Fault) -> (Head, Vec
     }
     let mut body = bytes[start as usize..end as usize].to_vec();
     let told = if matches!(fault, Fault::OtherTotal) { total + 7 } else { total };
-    let mut head = Head {
-        status: if whole { 200 } else { 206 },
-        content_length: Some(body.len() as u64),
-        content_range: (!whole).then(|| format!("bytes {start}-{}/{told}", end - 1)),
-        etag: Some(etag.to_string()),
-    };
+    let mut headers: Headers = [("ETag", etag)].into();
+    if !matches!(fault, Fault::NoLength) {
+        headers.add("Content-Length", body.len().to_string());
+        if !whole {
+            headers.add("Content-Range", format!("bytes {start}-{}/{told}", end - 1));
+        }
+    }
+    let head = Head { status: if whole { 200 } else { 206 }, headers };
     match fault {
-        Fault::NoLength => (head.content_length, head.content_range) = (None, None),
         Fault::Long => body.extend_from_slice(b"and more"),
         Fault::Flips(at) if (start..end).contains(&(*at as u64)) => body[*at - start as usize] ^= 0xff,
         _ => {}

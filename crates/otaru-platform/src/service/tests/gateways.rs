@@ -75,8 +75,12 @@ async fn a_device_behind_a_gateway_is_upgraded_through_it() {
     assert!(world.service.device(&sub).await.unwrap().connected);
 
     world.on_behalf(&gateway, &sub, &version("1.0.0")).await;
-    let step =
-        Report::Progress { module: Module::default(), step: Step::Percent(40), description: String::new() };
+    let step = Report::Progress {
+        module: Module::default(),
+        task: None,
+        step: Step::Percent(40),
+        description: String::new(),
+    };
     world.on_behalf(&gateway, &sub, &step).await;
     assert_eq!(world.task(campaign, &sub).await.progress, 40);
     assert_eq!(world.task(campaign, &gateway.device).await.progress, 0, "the gateway's own task is another");

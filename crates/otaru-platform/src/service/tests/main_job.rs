@@ -135,6 +135,7 @@ async fn reports_of_one_device_at_once_are_processed_in_order() {
     for percent in 1..=30 {
         let report = Report::Progress {
             module: Module::default(),
+            task: None,
             step: Step::Percent(percent),
             description: String::new(),
         };

@@ -214,7 +214,8 @@ impl World {
     }
 
     async fn report_step(&self, from: &Admitted, step: Step) {
-        let report = Report::Progress { module: Module::default(), step, description: String::new() };
+        let report =
+            Report::Progress { module: Module::default(), task: None, step, description: String::new() };
         self.report(from, report).await;
     }
 

@@ -115,7 +115,12 @@ async fn reports_that_race_never_move_a_task_backwards() {
             let (world, session) = (Arc::clone(&world), session.clone());
             tokio::spawn(async move {
                 let step = Step::Percent(percent);
-                let report = Report::Progress { module: Module::default(), step, description: String::new() };
+                let report = Report::Progress {
+                    module: Module::default(),
+                    task: None,
+                    step,
+                    description: String::new(),
+                };
                 let message = aliyun::Device.write_report(&session.device, 1, &report).unwrap();
                 world.service.take(&session, None, &message).await;
                 world.task(campaign, &session.device).await.progress

@@ -131,7 +131,7 @@ impl DeviceHalf for Device {
             Report::Version { module, version } => {
                 (Topic::Inform, version::write(id, module, version), Qos::AtLeastOnce)
             }
-            Report::Progress { module, step, description } => {
+            Report::Progress { module, step, description, .. } => {
                 let qos = match step {
                     Step::Percent(_) => Qos::AtMostOnce,
                     Step::Failed(_) => Qos::AtLeastOnce,
@@ -151,7 +151,7 @@ impl DeviceHalf for Device {
                 (topic, payload, Qos::AtMostOnce)
             }
             // A push is not answered (aliyun-link-sdk-v4 §2.3).
-            Report::NoticeTaken { .. } => return None,
+            Report::NoticeTaken { .. } | Report::TaskCheck { .. } | Report::Done { .. } => return None,
         };
         Some(Message { topic: topic.of(device), payload: payload.into_bytes(), qos })
     }

@@ -221,6 +221,7 @@ fn downlink(mut data: Data<'_>) -> Result<Downlink, ReadError> {
         silent: false,
         extra: data.ext_data.map(extra).transpose()?,
         signature: data.digestsign.filter(|text| !text.is_empty()),
+        terms: None,
     };
     notice.check()?;
     Ok(Downlink::Notice(notice))

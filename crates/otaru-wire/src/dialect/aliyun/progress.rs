@@ -39,6 +39,7 @@ pub(super) fn read(payload: &[u8]) -> Result<(MessageId, Report), ReadError> {
     let description = params.desc.unwrap_or_default();
     let report = Report::Progress {
         module: json::module(params.module)?,
+        task: None,
         step,
         description: json::cut(&description, MAX_DESCRIPTION_BYTES).into(),
     };
@@ -55,7 +56,12 @@ mod tests {
     use crate::Failure;
 
     fn report(module: &str, step: Step, description: &str) -> Report {
-        Report::Progress { module: module.parse().unwrap(), step, description: description.into() }
+        Report::Progress {
+            module: module.parse().unwrap(),
+            task: None,
+            step,
+            description: description.into(),
+        }
     }
 
     /// Source: aliyun-link-sdk-v4 §2.4, what the vendor's SDK 4.2.0 sent.

@@ -24,6 +24,7 @@ pub(super) fn one(file: File) -> Notice {
         silent: false,
         extra: None,
         signature: None,
+        terms: None,
     }
 }
 
@@ -83,6 +84,6 @@ prop_compose! {
         };
         let files = files.into_iter().enumerate().map(place).collect();
         let extra = extra.map(|(key, text)| format!("{{\"{key}\":{}}}", json::quoted(&text)));
-        Notice { version: version.parse().unwrap(), module: module.parse().unwrap(), files, delta, silent: false, extra, signature }
+        Notice { version: version.parse().unwrap(), module: module.parse().unwrap(), files, delta, silent: false, extra, signature, terms: None }
     }
 }

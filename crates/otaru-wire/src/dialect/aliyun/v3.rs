@@ -52,7 +52,7 @@ impl DeviceHalf for DeviceV3 {
             Report::Version { module, version } => {
                 (Topic::Inform, version_text(id, module, version), Qos::AtLeastOnce)
             }
-            Report::Progress { module, step, description } => {
+            Report::Progress { module, step, description, .. } => {
                 let qos = match step {
                     Step::Percent(_) => Qos::AtMostOnce,
                     Step::Failed(_) => Qos::AtLeastOnce,
@@ -73,7 +73,7 @@ impl DeviceHalf for DeviceV3 {
                 let (topic, payload) = gateway::write(id, report);
                 (topic, payload, Qos::AtMostOnce)
             }
-            Report::NoticeTaken { .. } => return None,
+            Report::NoticeTaken { .. } | Report::TaskCheck { .. } | Report::Done { .. } => return None,
         };
         Some(Message { topic: topic.of(device), payload: payload.into_bytes(), qos })
     }

@@ -75,7 +75,7 @@ impl DeviceHalf for Device {
             Report::Version { module, version } if module.is_default() => {
                 (&leaves.version, version::write(id, version))
             }
-            Report::Progress { module, step, description } if module.is_default() => {
+            Report::Progress { module, step, description, .. } if module.is_default() => {
                 (&leaves.progress, progress::write(statuses, id, *step, description))
             }
             Report::Query { module, wanted, .. } if module.is_default() => {

@@ -118,6 +118,7 @@ fn read(data: &Fields) -> Result<Notice, ReadError> {
         silent,
         extra: None,
         signature: None,
+        terms: None,
     };
     notice.check()?;
     Ok(notice)

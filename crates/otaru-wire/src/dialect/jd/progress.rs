@@ -52,7 +52,7 @@ pub(super) fn read(statuses: &Statuses, message: &Fields, data: &Fields) -> Resu
     };
     let description: String = message.get("message")?.unwrap_or_default();
     let description = json::cut(&description, MAX_DESCRIPTION_BYTES).into();
-    Ok(Report::Progress { module: Module::default(), step, description })
+    Ok(Report::Progress { module: Module::default(), task: None, step, description })
 }
 
 fn percent(data: &Fields) -> Result<Option<u8>, ReadError> {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn report(step: Step, description: &str) -> Report {
-        Report::Progress { module: Module::default(), step, description: description.into() }
+        Report::Progress { module: Module::default(), task: None, step, description: description.into() }
     }
 
     /// Source: jd-iot-engine §5, §6.3.

@@ -100,7 +100,7 @@ fn there_is_no_word_for_modules_blocks_and_configurations() {
     let step = Step::Percent(1);
     for report in [
         Report::Version { module: module.clone(), version: "1".parse().unwrap() },
-        Report::Progress { module: module.clone(), step, description: String::new() },
+        Report::Progress { module: module.clone(), task: None, step, description: String::new() },
         Report::Query { module, running: None, wanted: None },
         Report::ConfigQuery,
         Report::Block(BlockRequest { stream: 1, file: 1, offset: 0, len: 1, token: None }),

@@ -1,10 +1,11 @@
 //! How requests name a Task, and the number of its state.
 
-use alloc::string::String;
+use alloc::{format, string::String};
 use core::fmt;
 
+use super::Generation;
 use crate::{
-    IdError,
+    IdError, TaskName,
     dialect::{
         ReadError,
         json::{self, Scalar},
@@ -68,6 +69,27 @@ pub enum Handle {
     Tid(u32),
 }
 
+impl Handle {
+    /// The neutral name of the Task.
+    ///
+    /// # Errors
+    /// [`IdError`] never, for every token and tid is a name; their types do not know.
+    pub fn name(&self) -> Result<TaskName, IdError> {
+        match self {
+            Handle::Token(token) => TaskName::new(token.as_str()),
+            Handle::Tid(tid) => TaskName::new(format!("{tid}")),
+        }
+    }
+
+    /// The Task of that name in that generation; none if it has no such names.
+    pub fn of(name: &TaskName, generation: Generation) -> Option<Self> {
+        match generation {
+            Generation::Token => Token::new(name.as_str()).ok().map(Handle::Token),
+            Generation::Tid | Generation::Fuse => name.as_str().parse().ok().map(Handle::Tid),
+        }
+    }
+}
+
 /// A Task's state, as the second and third generation number it (§6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -124,6 +146,19 @@ mod tests {
         for text in ["", "ota_/../x", "ota_%2F", "ota x", &"a".repeat(65)] {
             assert!(Token::new(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn every_handle_comes_back_from_its_neutral_name() {
+        let token = Handle::Token(Token::from_random([61; 20]));
+        assert_eq!(Handle::of(&token.name().unwrap(), Generation::Token), Some(token));
+        for tid in [0, 900_017, u32::MAX] {
+            let handle = Handle::Tid(tid);
+            assert_eq!(Handle::of(&handle.name().unwrap(), Generation::Fuse), Some(handle));
+        }
+        let name = |text: &str| TaskName::new(text).unwrap();
+        assert_eq!(Handle::of(&name("4294967296"), Generation::Tid), None);
+        assert_eq!(Handle::of(&name("ota-1"), Generation::Token), None);
     }
 
     /// Source: onenet §6.

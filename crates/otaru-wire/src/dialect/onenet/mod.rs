@@ -42,6 +42,7 @@
 mod authorization;
 mod body;
 mod codes;
+mod device;
 mod download;
 mod generation;
 mod handle;
@@ -61,6 +62,7 @@ mod versions;
 pub use authorization::{AccessKey, Authorization, AuthorizationError, Claim, Edition, Method, Resource};
 pub use body::MAX_BODY_BYTES;
 pub use codes::Refusal;
+pub use device::{DEVICE_FUSE, DEVICE_TID, DEVICE_TOKEN, Device, Expiry, Form, Signing};
 pub use download::{Download, DownloadError, DownloadRefusal, Heard, Payload};
 pub use generation::{Generation, Kind};
 pub use handle::{Handle, Status, Token};
@@ -72,5 +74,7 @@ pub use request::{
 };
 pub use return_code::{Local, ReturnCode};
 pub use step::{DownloadFailure, Makes, Step, UpgradeFailure};
-pub use task::{Limits, Task, TaskError, Terms};
+pub use task::{Task, TaskError, Terms};
 pub use versions::Versions;
+
+pub use crate::Limits;

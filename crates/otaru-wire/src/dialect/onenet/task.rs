@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{Ask, Generation, Handle, Kind, Status, Token};
 use crate::{
-    DeviceId, Digest, DigestMethod, File, Notice, NoticeError, Source, Version,
+    DeviceId, Digest, DigestMethod, File, Limits, Notice, NoticeError, Source, TaskTerms, Version,
     dialect::{
         ReadError,
         json::{self, Scalar},
@@ -38,19 +38,6 @@ pub enum Terms {
         /// Its state.
         status: Status,
     },
-}
-
-/// What a device enforces itself (§2.3, §6). The platform only forwards it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limits {
-    /// Go on only above this signal.
-    pub signal: u8,
-    /// Go on only above this battery level.
-    pub power: u8,
-    /// How often a piece may fail.
-    pub retry: u16,
-    /// The pause before the next try, in seconds.
-    pub interval_s: u32,
 }
 
 /// A Task as its device is told.
@@ -156,6 +143,14 @@ impl Task {
         }
     }
 
+    fn task_terms(&self) -> Result<TaskTerms, ReadError> {
+        let limits = match &self.terms {
+            Terms::Token { limits, .. } => *limits,
+            Terms::Tid { .. } => Limits::default(),
+        };
+        Ok(TaskTerms { name: self.handle().name()?, limits })
+    }
+
     /// The neutral notice. `base` is scheme, host and port of the platform, such as `http://ota.heclouds.com`; `kind` is
     /// what was asked for.
     ///
@@ -182,6 +177,7 @@ impl Task {
             silent: false,
             extra: None,
             signature: None,
+            terms: Some(self.task_terms()?),
         };
         notice.check()?;
         Ok(notice)

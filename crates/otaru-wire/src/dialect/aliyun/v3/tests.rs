@@ -25,8 +25,12 @@ fn said(report: &Report) -> (String, String, Qos) {
 fn each_report_has_the_bytes_the_topic_and_the_qos_of_the_v3_sdk() {
     let module = |name: &str| name.parse::<Module>().unwrap();
     let version: Version = "1.4.2".parse().unwrap();
-    let progress =
-        |module, step, description: &str| Report::Progress { module, step, description: description.into() };
+    let progress = |module, step, description: &str| Report::Progress {
+        module,
+        task: None,
+        step,
+        description: description.into(),
+    };
     for (report, topic, payload, qos) in [
         (
             Report::Version { module: Module::default(), version: version.clone() },
@@ -156,7 +160,7 @@ proptest! {
         description in "\\PC{0,32}", code in -4_i64..=100, module in "[A-Za-z0-9._-]{1,64}"
     ) {
         let step = Step::from_code(code).unwrap();
-        let report = Report::Progress { module: module.parse().unwrap(), step, description };
+        let report = Report::Progress { module: module.parse().unwrap(), task: None, step, description };
         let Message { topic, payload, .. } = DeviceV3.write_report(&me(), 7, &report).unwrap();
         prop_assert_eq!(Platform.read_report(&topic, &payload).map(|heard| heard.report), Ok(report));
     }

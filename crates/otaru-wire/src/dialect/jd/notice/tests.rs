@@ -29,6 +29,7 @@ fn notice() -> Notice {
         silent: false,
         extra: None,
         signature: None,
+        terms: None,
     }
 }
 

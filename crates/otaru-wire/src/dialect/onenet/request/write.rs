@@ -23,6 +23,16 @@ impl Ask {
         device: &DeviceId,
         authorization: &str,
     ) -> Result<Call, AskError> {
+        self.call(generation, device, Some(authorization))
+    }
+
+    /// The call, signed or not.
+    pub(in super::super) fn call(
+        &self,
+        generation: Generation,
+        device: &DeviceId,
+        authorization: Option<&str>,
+    ) -> Result<Call, AskError> {
         let target = self.target(generation, device)?;
         let (method, body) = self.body(device);
         let mut headers = Headers::default();
@@ -30,7 +40,9 @@ impl Ask {
         if !matches!(self, Ask::Download { .. }) {
             headers.add("Content-Type", "application/json");
         }
-        headers.add("Authorization", authorization);
+        if let Some(authorization) = authorization {
+            headers.add("Authorization", authorization);
+        }
         if let Ask::Download { range: Some(wanted), .. } = self {
             headers.add("Range", range::write(*wanted));
         }
