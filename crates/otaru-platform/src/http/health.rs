@@ -104,10 +104,15 @@ pub(super) async fn metrics() -> Response {
     }
 }
 
+/// How an answer is counted that no route gave.
+#[derive(Clone, Copy)]
+pub(super) struct CountedAs(pub(super) &'static str);
+
 /// Counts answers by route and status.
 pub(super) async fn count(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    let route = route.as_ref().map_or("none", MatchedPath::as_str).to_owned();
+    let other = response.extensions().get::<CountedAs>().map_or("none", |CountedAs(name)| name);
+    let route = route.as_ref().map_or(other, MatchedPath::as_str).to_owned();
     let status = response.status().as_str().to_owned();
     metrics::counter!("otaru_http_answers_total", "route" => route, "status" => status).increment(1);
     response

@@ -5,6 +5,7 @@ mod download;
 mod error;
 mod extract;
 mod health;
+mod onenet;
 mod register;
 mod router;
 mod server;

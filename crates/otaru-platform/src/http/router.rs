@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::Request,
     http::StatusCode,
     middleware,
     routing::{get, post, put},
@@ -15,6 +16,7 @@ use super::{
     api::{self, Api, campaigns, configs, files, packages, products},
     download::{Downloads, Grants, download},
     health::{self, Health},
+    onenet::Onenet,
     register::register,
 };
 use crate::{
@@ -40,12 +42,13 @@ pub(crate) fn router(parts: Parts) -> Router {
     let grants: Arc<dyn Grants> = Arc::new(service.clone());
     let downloads = Downloads { links, clock, grants, files: Arc::clone(&files), brake: Brake::new() };
     let health = Health::new(service.clone(), Arc::clone(&files), gateway);
+    let onenet = Onenet { service: service.clone(), files: Arc::clone(&files) };
     Router::new()
         .merge(for_devices(downloads))
         .merge(for_registration(service.clone()))
         .nest("/api/v1", for_operators(Api { service, files }))
         .merge(for_watchers(health))
-        .fallback(StatusCode::NOT_FOUND)
+        .fallback(move |request: Request| onenet.answer(request))
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .layer(middleware::from_fn(health::count))
 }

@@ -3,7 +3,7 @@
 use otaru_fleet::Dialect;
 use otaru_wire::{
     DeviceId,
-    dialect::{Login, LoginError, PlatformHalf, aliyun, jd},
+    dialect::{Login, LoginError, PlatformHalf, aliyun, jd, onenet},
 };
 
 /// The platform's half of a dialect.
@@ -11,6 +11,7 @@ pub(super) fn half(dialect: Dialect) -> Option<&'static dyn PlatformHalf> {
     match dialect {
         Dialect::Aliyun => Some(&aliyun::Platform),
         Dialect::Jd => Some(&jd::PLATFORM),
+        Dialect::Onenet => Some(&onenet::Platform),
         _ => None,
     }
 }

@@ -54,6 +54,7 @@ impl Ingest for Service {
     }
 
     fn disconnected(&self, device: &DeviceId) {
+        self.inner.unanswered.forget(device);
         self.inner.seen.note(device, self.now());
     }
 }

@@ -22,6 +22,8 @@ pub const CALLS_REFUSED: &str = "otaru_calls_refused_total";
 pub const REPORTS_LOST: &str = "otaru_reports_lost_total";
 /// Reports that wait to be processed.
 pub const REPORTS_QUEUED: &str = "otaru_reports_queued";
+/// Notices that a device which is to reply to them did not.
+pub const NOTICES_UNANSWERED: &str = "otaru_notices_unanswered_total";
 /// Notices handed to devices.
 pub const NOTICES: &str = "otaru_notices_total";
 /// Configurations pushed to devices.
@@ -47,6 +49,7 @@ pub fn describe() {
     describe_counter!(CALLS_REFUSED, Unit::Count, "Questions over HTTP that were refused.");
     describe_counter!(REPORTS_LOST, Unit::Count, "Reports given up because the store did not work.");
     describe_gauge!(REPORTS_QUEUED, Unit::Count, "Reports that wait to be processed.");
+    describe_counter!(NOTICES_UNANSWERED, Unit::Count, "Notices that were not replied to in time.");
     describe_counter!(NOTICES, Unit::Count, "Notices handed to devices.");
     describe_counter!(CONFIGS_PUSHED, Unit::Count, "Configurations pushed to devices.");
     describe_counter!(BLOCK_BYTES, Unit::Bytes, "Bytes of files handed to devices in blocks over MQTT.");

@@ -10,7 +10,7 @@
 //! | `ingest.rs`, `lanes.rs`, `reports.rs` | a device connects or speaks |
 //! | `registration.rs` | a device registers itself |
 //! | `gateways.rs` | a gateway speaks of the devices behind it |
-//! | `notices.rs` | a device is told of its Task |
+//! | `notices.rs`, `silence.rs` | a device is told of its Task, and does not reply |
 //! | `onenet` | a device asks over HTTP |
 //! | `stock.rs` | an operator is warned of what stock SDKs cannot take |
 //! | `grants.rs`, `blocks.rs` | a device follows a link, or asks for a block |
@@ -36,6 +36,7 @@ mod passing;
 mod registration;
 mod reports;
 mod secrets;
+mod silence;
 mod stock;
 mod tokens;
 mod views;
@@ -206,6 +207,8 @@ struct Inner {
     seen: Noted,
     /// Connected devices that are still to be told of their tasks, and since when.
     untold: Noted,
+    /// Connected devices that were sent a notice, and until when they are to reply to it.
+    unanswered: Noted,
     /// Devices whose faults were logged lately, and when.
     complained: Cache<DeviceId, Timestamp>,
     /// What registrations are held to.
@@ -232,6 +235,7 @@ impl Service {
             lanes: Lanes::new(options.queued_reports, options.queued_reports_per_device),
             seen: Noted::default(),
             untold: Noted::default(),
+            unanswered: Noted::default(),
             complained: Cache::new(COMPLAINTS),
             registrations: Registrations::new(),
             brake: Brake::new(),

@@ -49,8 +49,17 @@ impl Service {
             return Ok(());
         }
         let notice = self.notice(task).await?;
-        match self.half_of(device).await?.write_notice(device, self.now().0, &notice) {
-            Ok(message) => self.deliver(task, message, Task::on_notified).await,
+        let half = self.half_of(device).await?;
+        match half.write_notice(device, self.now().0, &notice) {
+            Ok(message) => {
+                let delivery = self.deliver(task, message, Task::on_notified).await?;
+                if let Some(seconds) =
+                    half.push_reply_within_s().filter(|_| delivery == Some(Delivery::Queued))
+                {
+                    self.await_reply(device, seconds);
+                }
+                Ok(())
+            }
             Err(error) => {
                 // Refused when the package was made, so this is a bug; the task keeps waiting where people see it.
                 error!(%device, task = task.id.0, %error, "task {} cannot be told: {error}", task.id);
@@ -78,7 +87,7 @@ impl Service {
         let device = question.device;
         let notice = self.notice(task).await?;
         match self.half_of(device).await?.write_answer(question, Some(&notice)) {
-            Ok(message) => self.deliver(task, message, Task::on_asked).await,
+            Ok(message) => self.deliver(task, message, Task::on_asked).await.map(drop),
             Err(error) => {
                 error!(%device, task = task.id.0, %error, "task {} cannot be told: {error}", task.id);
                 self.answer_nothing(question).await
@@ -98,21 +107,22 @@ impl Service {
         Ok(())
     }
 
-    /// Hands the device a notice, and notes what `told` says of that.
+    /// Hands the device a notice, and notes what `told` says of that. None if the task changed meanwhile.
     async fn deliver(
         &self,
         task: &Task,
         message: Message,
         told: fn(&Task, Timestamp) -> Transition,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Delivery>, StoreError> {
         let device = &task.device;
         let in_writing = task.is_told_in_writing();
         if in_writing && !self.note_told(task, told).await? {
             // It changed meanwhile: what it is now is told, if that is still to be.
             self.inner.untold.note(device, self.now());
-            return Ok(());
+            return Ok(None);
         }
-        match self.inner.parts.outbox.deliver(device, message) {
+        let delivery = self.inner.parts.outbox.deliver(device, message);
+        match delivery {
             Delivery::Queued => {
                 metrics::counter!(meters::NOTICES).increment(1);
                 if !in_writing {
@@ -126,7 +136,7 @@ impl Service {
                 self.inner.untold.note(device, self.now());
             }
         }
-        Ok(())
+        Ok(Some(delivery))
     }
 
     /// False if the task changed since it was read.

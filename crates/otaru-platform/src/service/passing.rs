@@ -43,18 +43,23 @@ impl Noted {
         }
     }
 
+    /// Whatever was noted of this device is of no interest any more.
+    pub(super) fn forget(&self, device: &DeviceId) {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner).remove(device);
+    }
+
     pub(super) fn of(&self, device: &DeviceId) -> Option<Timestamp> {
         self.devices.lock().unwrap_or_else(PoisonError::into_inner).get(device).copied()
     }
 
     /// What was noted, which stays noted until it is [`Noted::done`].
-    fn all(&self) -> Vec<(DeviceId, Timestamp)> {
+    pub(super) fn all(&self) -> Vec<(DeviceId, Timestamp)> {
         let devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
         devices.iter().map(|(device, at)| (device.clone(), *at)).collect()
     }
 
     /// Forgets what was done, but for what was noted anew meanwhile.
-    fn done(&self, done: &[(DeviceId, Timestamp)]) {
+    pub(super) fn done(&self, done: &[(DeviceId, Timestamp)]) {
         let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
         for (device, at) in done {
             if devices.get(device) == Some(at) {
@@ -114,7 +119,7 @@ impl Service {
     /// Does what is due as time passes: keeps the deadlines of tasks, writes down when devices were seen. Runs
     /// until [`Service::stop`], then finishes what was taken and returns.
     pub async fn run(&self) {
-        tokio::join!(self.keep_deadlines(), self.write_down_seen(), self.tell_untold());
+        tokio::join!(self.keep_deadlines(), self.write_down_seen(), self.tell_untold(), self.note_silence());
         self.drained().await;
         self.flush_seen().await;
     }
@@ -208,7 +213,7 @@ impl Service {
     }
 
     /// Waits for the first device to be noted, and then for more; false once the service is to come to its end.
-    async fn noted(&self, noted: &Noted, collect: Duration) -> bool {
+    pub(super) async fn noted(&self, noted: &Noted, collect: Duration) -> bool {
         let mut stopping = self.inner.stopping.subscribe();
         tokio::select! {
             () = noted.first.notified() => {}

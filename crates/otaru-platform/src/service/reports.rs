@@ -108,6 +108,7 @@ impl Service {
                 if *code != 200 {
                     info!(%device, ?push, code, "{device} does not take its notice and answers with code {code}");
                 }
+                self.inner.unanswered.forget(device);
                 self.notice_answered(device).await
             }
             Report::Block(request) => self.answer_block(device, id, request).await,

@@ -1,5 +1,6 @@
 //! OneNET without a socket: calls of each generation, and what they are answered.
 
+mod informs;
 mod versions;
 
 use otaru_wire::{
