@@ -47,6 +47,14 @@ mod remote_config;
 mod storage;
 mod tls;
 
+/// What a program with a loop of its own needs beside `otaru-core`; the C libraries are such programs.
+pub mod pieces {
+    pub use crate::{
+        link::tls::{decrypt, encrypt},
+        tls::{OwnCertificate, Trust},
+    };
+}
+
 pub use agent::{Agent, AgentError, Exit};
 pub use boot::{BootError, Slot, active_folder};
 pub use config::{

@@ -4,7 +4,7 @@
 //! else (TLS, session, writing) happens on the loop. So the loop waits in one place and polls nothing.
 
 mod reader;
-mod tls;
+pub(crate) mod tls;
 
 use std::{
     io::Write,
@@ -245,7 +245,9 @@ impl Link {
                 ClientEvent::NotAccepted(_, code) => {
                     tracing::warn!(code, "the platform did not accept a report");
                 }
-                ClientEvent::Subscribed { granted: true, .. } | ClientEvent::Unsubscribed { .. } => {}
+                ClientEvent::Subscribed { granted: true, .. }
+                | ClientEvent::Unsubscribed { .. }
+                | ClientEvent::Alive => {}
                 ClientEvent::Subscribed { filter, granted: false } => {
                     tracing::warn!(filter, "the platform refused a subscription");
                 }

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use rustls::{
     ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
 /// Why a file of certificates cannot be used.
@@ -72,6 +72,14 @@ impl Trust {
     /// # Errors
     /// [`TrustError::Library`].
     pub fn client_config(&self) -> Result<Arc<ClientConfig>, TrustError> {
+        self.client_config_of(None)
+    }
+
+    /// The same, showing a certificate of the device's own if it has one.
+    ///
+    /// # Errors
+    /// [`TrustError::Library`] if the library refuses a certificate or the key.
+    pub fn client_config_of(&self, own: Option<OwnCertificate>) -> Result<Arc<ClientConfig>, TrustError> {
         let mut store = RootCertStore::empty();
         match self {
             Self::WebRoots => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -84,10 +92,22 @@ impl Trust {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(store)
-            .with_no_client_auth();
+            .with_root_certificates(store);
+        let config = match own {
+            Some(own) => config.with_client_auth_cert(own.chain, own.key)?,
+            None => config.with_no_client_auth(),
+        };
         Ok(Arc::new(config))
     }
+}
+
+/// A device's own certificate, for platforms that ask for one.
+#[derive(Debug)]
+pub struct OwnCertificate {
+    /// It, and those that vouch for it.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its key; a debug text does not show it.
+    pub key: PrivateKeyDer<'static>,
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! - [`Handles`]: what C holds is a number, looked up and never dereferenced, so an ended handle and a foreign pointer
 //!   are refused.
 //! - [`text`], [`out_text`]: C strings in and out, with bounds.
+//! - [`Session`]: MQTT over TCP and TLS, driven by the program's own threads.
 //!
 //! Unsafe code is denied everywhere else in the workspace. Here each block says why it is sound.
 #![allow(unsafe_code, reason = "C hands over pointers")]
@@ -14,8 +15,10 @@
 
 mod boundary;
 mod handles;
+mod session;
 mod text;
 
 pub use boundary::guard;
 pub use handles::Handles;
+pub use session::{NoSession, OpenError, Session, Target};
 pub use text::{TextError, bytes, out_text, text};

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Platform, built, eventually, repository};
+use common::{Platform, built, eventually};
 use otaru_agent::active_folder;
 use serde_json::Value;
 

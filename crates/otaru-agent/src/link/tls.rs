@@ -5,11 +5,10 @@ use std::io::{Read, Write};
 use rustls::ClientConnection;
 
 /// Encrypts `plain` and sends it, with whatever else TLS has to say.
-pub(super) fn encrypt(
-    tls: &mut ClientConnection,
-    plain: &[u8],
-    stream: &mut impl Write,
-) -> std::io::Result<()> {
+///
+/// # Errors
+/// The stream's.
+pub fn encrypt(tls: &mut ClientConnection, plain: &[u8], stream: &mut impl Write) -> std::io::Result<()> {
     tls.writer().write_all(plain)?;
     while tls.wants_write() {
         tls.write_tls(stream)?;
@@ -17,9 +16,11 @@ pub(super) fn encrypt(
     Ok(())
 }
 
-/// Gives what `bytes` decrypt to to `received`, piece by piece. The error is a reason for people; after one the
-/// connection is of no use.
-pub(super) fn decrypt(
+/// Gives what `bytes` decrypt to to `received`, piece by piece.
+///
+/// # Errors
+/// A reason for people; after one the connection is of no use.
+pub fn decrypt(
     tls: &mut ClientConnection,
     mut bytes: &[u8],
     mut received: impl FnMut(&[u8]),

@@ -19,6 +19,7 @@ mod write;
 pub use admission::{Admission, Connect, MAX_CONNECT, admit};
 pub use client::{Client, ClientEvent, ClientOptions, CloseReason, PublishError, Refusal, Ticket};
 pub use server::{Flow, Handler, SendError, Server, ServerOptions, Taken};
+pub use topic::filter_matches;
 pub use violation::Violation;
 
 use alloc::{string::String, vec::Vec};

@@ -28,6 +28,23 @@ pub(super) fn is_filter(text: &str) -> bool {
     true
 }
 
+/// Does a filter match a topic? One that is malformed matches nothing; a topic that begins with `$` is matched by no
+/// wildcard at its beginning.
+pub fn filter_matches(filter: &str, topic: &str) -> bool {
+    if !is_filter(filter) || !is_topic(topic) || topic.starts_with('$') && filter.starts_with(['+', '#']) {
+        return false;
+    }
+    let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
+    loop {
+        match (filter.next(), topic.next()) {
+            (Some("#"), _) | (None, None) => return true,
+            (Some("+"), Some(_)) => {}
+            (Some(wanted), Some(level)) if wanted == level => {}
+            _ => return false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +54,31 @@ mod tests {
         assert!(is_topic("/ota/device/inform/pk/dn"));
         for bad in ["", "a/#", "a/+/b", "a\0b", &"x".repeat(65_536)] {
             assert!(!is_topic(bad));
+        }
+    }
+
+    #[test]
+    fn a_filter_matches_as_mqtt_says() {
+        for (filter, topic) in [
+            ("/ota/device/upgrade/+/+", "/ota/device/upgrade/pk/dn"),
+            ("a/#", "a"),
+            ("a/#", "a/b/c"),
+            ("+/+", "/a"),
+            ("#", "a/b"),
+            ("a/b", "a/b"),
+        ] {
+            assert!(filter_matches(filter, topic), "{filter} {topic}");
+        }
+        for (filter, topic) in [
+            ("a/+", "a"),
+            ("a/+", "a/b/c"),
+            ("a", "a/"),
+            ("#", "$SYS/x"),
+            ("a#", "a"),
+            ("a", "+"),
+            ("+", "+"),
+        ] {
+            assert!(!filter_matches(filter, topic), "{filter} {topic}");
         }
     }
 

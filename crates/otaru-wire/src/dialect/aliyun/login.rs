@@ -19,8 +19,15 @@ const TAG: &str = concat!("otaru-", env!("CARGO_PKG_VERSION"));
 
 /// The login of a device, in the form of the vendor's v4 SDK.
 pub(super) fn write(credentials: &Credentials, transport: Transport) -> Login {
-    let mode = secure_mode(transport);
-    let pairs = format!("timestamp={TIMESTAMP},_ss=1,_v={TAG},securemode={mode},signmethod=hmacsha256,ext=3");
+    write_with(credentials, secure_mode(transport), "")
+}
+
+/// The same with what a program of that SDK may set itself: the secure mode, and text added to the pairs.
+pub(super) fn write_with(credentials: &Credentials, mode: &str, extra: &str) -> Login {
+    let comma = if extra.is_empty() { "" } else { "," };
+    let pairs = format!(
+        "timestamp={TIMESTAMP},_ss=1,_v={TAG},securemode={mode},signmethod=hmacsha256,ext=3{comma}{extra}"
+    );
     signed(credentials, &pairs)
 }
 
@@ -33,10 +40,10 @@ pub(super) fn write_v3(credentials: &Credentials, transport: Transport) -> Login
     signed(credentials, &pairs)
 }
 
-fn secure_mode(transport: Transport) -> u8 {
+fn secure_mode(transport: Transport) -> &'static str {
     match transport {
-        Transport::Tls => 2,
-        Transport::Plain => 3,
+        Transport::Tls => "2",
+        Transport::Plain => "3",
     }
 }
 
@@ -272,6 +279,15 @@ mod tests {
             assert_eq!(login.user_name, "dev-one&a1DemoPk001");
             assert_eq!(login.password, PASSWORD);
         }
+    }
+
+    #[test]
+    fn a_login_with_a_mode_and_pairs_of_the_programs_own_is_accepted() {
+        let credentials = credentials("a1DemoPk001", "dev-one", SECRET);
+        let login = write_with(&credentials, "-2", "site=osaka,_x=1");
+        assert!(login.client_id.contains(",securemode=-2,"), "{}", login.client_id);
+        assert!(login.client_id.ends_with(",ext=3,site=osaka,_x=1|"), "{}", login.client_id);
+        assert_eq!(verify(&login, SECRET), Ok(()));
     }
 
     proptest! {

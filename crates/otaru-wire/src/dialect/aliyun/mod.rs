@@ -96,6 +96,14 @@ pub struct Device;
 #[derive(Debug, Clone, Copy)]
 pub struct Platform;
 
+impl Device {
+    /// [`DeviceHalf::write_login`] with what a program of the vendor's SDK may set itself: the text after `securemode=`
+    /// in place of 2 or 3, and pairs added to the client id. Neither is signed.
+    pub fn write_login_with(&self, credentials: &Credentials, secure_mode: &str, extra: &str) -> Login {
+        login::write_with(credentials, secure_mode, extra)
+    }
+}
+
 impl DeviceHalf for Device {
     fn name(&self) -> &'static str {
         NAME

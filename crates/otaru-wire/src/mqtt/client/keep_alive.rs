@@ -45,10 +45,10 @@ impl KeepAlive {
         self.heard = now;
     }
 
-    /// A PINGREQ went out.
+    /// A PINGREQ went out. Patience counts from the first one without an answer.
     pub(super) fn asked(&mut self, now: Instant, patience: Duration) {
         self.sent = now;
-        self.overdue = Some(now + patience);
+        self.overdue.get_or_insert(now + patience);
     }
 
     /// A PINGRESP came.

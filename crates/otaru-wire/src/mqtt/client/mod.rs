@@ -93,6 +93,8 @@ pub enum ClientEvent {
         /// The filter it was of.
         filter: String,
     },
+    /// The platform answered [`Client::ping`]: it is there.
+    Alive,
     /// The session is over: send what [`Client::poll_transmit`] still gives, then close the transport.
     Closed(CloseReason),
 }

@@ -37,6 +37,8 @@ pub struct Client {
     events: VecDeque<Pending>,
     outbox: Outbox,
     asked: Vec<Asked>,
+    /// Answers to [`Client::ping`] that are awaited.
+    pings: u32,
     half_received: HalfReceived,
     /// Counts the connections, so that no acknowledgement goes to a later one.
     connection: u32,
@@ -103,6 +105,7 @@ impl Client {
             events: VecDeque::new(),
             outbox: Outbox::default(),
             asked: Vec::new(),
+            pings: 0,
             half_received: HalfReceived::default(),
             connection: 0,
             next_id: 0,
@@ -222,6 +225,19 @@ impl Client {
         Ok(())
     }
 
+    /// Asks the platform for a sign of life now, whether or not [`ClientOptions::keep_alive`] wants one; it comes as
+    /// [`ClientEvent::Alive`]. For programs with a rhythm of their own.
+    ///
+    /// # Errors
+    /// [`PublishError::NotConnected`].
+    pub fn ping(&mut self, now: Instant) -> Result<(), PublishError> {
+        let State::Up(up) = &mut self.state else { return Err(PublishError::NotConnected) };
+        write::pingreq(&mut self.out).map_err(|_| PublishError::TooLarge)?;
+        up.keep_alive.asked(now, self.options.answer_timeout);
+        self.pings = self.pings.saturating_add(1);
+        Ok(())
+    }
+
     /// Says good-bye: DISCONNECT goes out, the session is over. No [`ClientEvent::Closed`] follows.
     pub fn disconnect(&mut self) {
         if matches!(self.state, State::Up(_)) {
@@ -331,6 +347,7 @@ impl Client {
     fn forget_connection(&mut self) {
         self.state = State::Closed;
         self.asked.clear();
+        self.pings = 0;
         self.half_received.clear();
         self.outbox.ground();
     }

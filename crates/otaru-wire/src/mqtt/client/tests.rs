@@ -234,6 +234,23 @@ fn the_end_of_a_subscription_is_asked_for_and_told() {
 }
 
 #[test]
+fn a_program_with_its_own_rhythm_asks_for_a_sign_of_life() {
+    let mut client = up(V311);
+    client.ping(T0).unwrap();
+    client.ping(T0 + Duration::from_secs(5)).unwrap();
+    assert_eq!(sent(&mut client), [0xc0, 0, 0xc0, 0]);
+    client.received(T0, &[0xd0, 0, 0xd0, 0, 0xd0, 0]);
+    assert_eq!(client.poll_event(), Some(ClientEvent::Alive));
+    assert_eq!(client.poll_event(), Some(ClientEvent::Alive));
+    assert_eq!(client.poll_event(), None, "one that nobody asked for is not told");
+    client.ping(T0).unwrap();
+    client.ping(T0 + Duration::from_secs(15)).unwrap();
+    client.timer(T0 + Duration::from_secs(20));
+    assert_eq!(closed(&mut client), Some(CloseReason::Silence), "patience counts from the first");
+    assert_eq!(client.ping(T0), Err(PublishError::NotConnected));
+}
+
+#[test]
 fn keep_alive_pings_and_a_missing_answer_ends_the_session() {
     let mut client = up(V311);
     let due = T0 + Duration::from_secs(60);

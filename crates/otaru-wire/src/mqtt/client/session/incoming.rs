@@ -43,6 +43,10 @@ impl Client {
             Packet::Suback(id, codes) => self.suback(id, &codes),
             Packet::Pingresp => {
                 up.keep_alive.answered();
+                if let Some(awaited) = self.pings.checked_sub(1) {
+                    self.pings = awaited;
+                    self.tell(ClientEvent::Alive);
+                }
                 Ok(())
             }
             Packet::Disconnect(code) if self.options.version == ProtocolVersion::V5 => {
