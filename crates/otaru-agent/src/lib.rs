@@ -51,7 +51,7 @@ mod tls;
 pub mod pieces {
     pub use crate::{
         link::tls::{decrypt, encrypt},
-        tls::{OwnCertificate, Trust},
+        tls::OwnCertificate,
     };
 }
 
