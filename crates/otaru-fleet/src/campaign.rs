@@ -1,26 +1,15 @@
 //! Many Tasks with one intent.
 
-use std::collections::HashSet;
-
 use otaru_wire::{DeviceName, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{CampaignId, PackageId, Rules, Timestamp};
-
-/// Which devices a campaign asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Targets {
-    /// Every device that the package's product has now.
-    All,
-    /// The devices of these names. One named twice counts once.
-    List(Vec<DeviceName>),
-}
+use crate::{CampaignId, PackageId, Rules, Targets, Timestamp};
 
 /// What is kept of [`Targets`]: each listed device is a task or a skip of the campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// Every device that the product had when the campaign began.
+    /// Every device that the package's products had when the campaign began.
     All,
     /// That many devices were listed.
     List(u64),
@@ -69,14 +58,6 @@ impl NewCampaign {
             return Err(CampaignError::SourceIsTarget { version: target.clone() });
         }
         self.rules.check()
-    }
-
-    /// What is kept of the targets.
-    pub fn scope(&self) -> Scope {
-        match &self.targets {
-            Targets::All => Scope::All,
-            Targets::List(names) => Scope::List(names.iter().collect::<HashSet<_>>().len() as u64),
-        }
     }
 }
 
@@ -131,6 +112,12 @@ pub enum CampaignError {
     ListTooLong {
         /// How many.
         len: usize,
+    },
+    /// A listed name that could be a device of any of the package's products.
+    #[error("the package is for several products: write {device} as PRODUCT/{device}")]
+    WhichProduct {
+        /// The name.
+        device: DeviceName,
     },
     /// More than [`NewCampaign::MAX_SOURCE_VERSIONS`].
     #[error("{count} source versions are named; at most {} are allowed", NewCampaign::MAX_SOURCE_VERSIONS)]
@@ -201,15 +188,5 @@ mod tests {
             NewCampaign { rules: Rules { retries: 6, ..Rules::default() }, ..order }.check(&target),
             Err(CampaignError::Retries { retries: 6 })
         );
-    }
-
-    #[test]
-    fn a_device_listed_twice_counts_once() {
-        let name = DeviceName::new("d1").unwrap();
-        let order = NewCampaign {
-            targets: Targets::List(vec![name.clone(), name]),
-            ..NewCampaign::over_all(PackageId(1))
-        };
-        assert_eq!(order.scope(), Scope::List(1));
     }
 }

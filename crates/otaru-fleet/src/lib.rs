@@ -42,14 +42,16 @@ mod named;
 mod package;
 mod plan;
 mod product;
+mod product_keys;
 mod reason;
 mod registration;
 mod rules;
 mod stage;
+mod targets;
 mod task;
 mod time;
 
-pub use campaign::{Campaign, CampaignError, CampaignState, NewCampaign, Scope, Targets};
+pub use campaign::{Campaign, CampaignError, CampaignState, NewCampaign, Scope};
 pub use config::{Config, ConfigHold, ConfigState, DeviceConfig, KEPT_CONFIGS, UnknownConfigState};
 pub use decide::{Keep, Next, Transition};
 pub use hold::Hold;
@@ -59,10 +61,12 @@ pub use package::{
 };
 pub use plan::{Candidate, Order, Plan, SkipReason, plan};
 pub use product::{Device, Dialect, NotASerial, Product, Secret, Serial, UnknownDialect};
+pub use product_keys::{MAX_PRODUCTS, ProductKeys};
 pub use reason::Reason;
 pub use registration::{Given, NotRegistered, Registrants, RegistrationRule, Standing, UnknownRegistrants};
 pub use rules::Rules;
 pub use stage::{OutOfTurn, Rigor, Stage, Word};
+pub use targets::{Listed, NotListed, Targets};
 pub use task::{Task, TaskState, UnknownState};
 pub use time::Timestamp;
 

@@ -3,7 +3,7 @@
 use otaru_wire::{Digest, DigestMethod, File, MAX_FILES, Module, Notice, ProductKey, Source, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{PackageId, TaskId, Timestamp, named::named};
+use crate::{PackageId, ProductKeys, TaskId, Timestamp, named::named, product_keys::MAX_PRODUCTS};
 
 /// The longest extra data of a package, in bytes (aliyun-link-sdk-v4 §2.3).
 pub const MAX_EXTRA_BYTES: usize = 4096;
@@ -56,7 +56,7 @@ impl PackageFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewPackage {
     /// Whose devices it is for.
-    pub product: ProductKey,
+    pub products: ProductKeys,
     /// The version devices report once they run it.
     pub version: Version,
     /// The part of the device it is for.
@@ -85,6 +85,21 @@ pub struct Package {
 /// Why a package cannot be made. The order is at fault; nothing was stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum PackageError {
+    /// A package needs at least one product.
+    #[error("the package is for no product; name at least one")]
+    NoProducts,
+    /// More than [`MAX_PRODUCTS`] products.
+    #[error("the package is for {count} products; at most {MAX_PRODUCTS} are allowed")]
+    TooManyProducts {
+        /// How many it is for.
+        count: usize,
+    },
+    /// A product named twice.
+    #[error("product {product} is named twice")]
+    SameProduct {
+        /// The product.
+        product: ProductKey,
+    },
     /// A package needs at least one file.
     #[error("the package has no files; name at least one")]
     NoFiles,
@@ -221,7 +236,7 @@ mod tests {
 
     fn package(files: Vec<PackageFile>) -> NewPackage {
         NewPackage {
-            product: ProductKey::new("a1").unwrap(),
+            products: ProductKey::new("a1").unwrap().into(),
             version: Version::new("2.0.0").unwrap(),
             module: Module::default(),
             files,

@@ -5,11 +5,13 @@ use std::fmt;
 use otaru_wire::{DeviceId, Module, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::TaskId;
+use crate::{ProductKeys, TaskId};
 
 /// What a campaign asks of each device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
+    /// Whose devices the package is for.
+    pub products: ProductKeys,
     /// The part of the device.
     pub module: Module,
     /// The target: the package's version.
@@ -23,7 +25,7 @@ pub struct Order {
 pub struct Candidate {
     /// Who it is.
     pub device: DeviceId,
-    /// False if it is listed, but the product has no such device.
+    /// False if it is listed, but its product has no such device.
     pub known: bool,
     /// What the order's module runs, as last reported.
     pub running: Option<Version>,
@@ -47,8 +49,10 @@ pub enum Plan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
 pub enum SkipReason {
-    /// It is listed, but the product has no such device.
+    /// It is listed, but its product has no such device.
     UnknownDevice,
+    /// It is listed, but the package is not for its product.
+    OtherProduct,
     /// It runs the target already.
     AtTarget,
     /// It runs a version that was not asked for.
@@ -69,6 +73,7 @@ impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SkipReason::UnknownDevice => f.write_str("the product has no such device; create it first"),
+            SkipReason::OtherProduct => f.write_str("the package is not for its product"),
             SkipReason::AtTarget => f.write_str("it reported the target version already"),
             SkipReason::OtherSource { running } => {
                 write!(f, "it runs {running}, which is none of the source versions asked for")
@@ -85,6 +90,9 @@ impl fmt::Display for SkipReason {
 
 /// Does this device get a Task? The same facts have the same answer.
 pub fn plan(order: &Order, candidate: &Candidate) -> Plan {
+    if !order.products.contains(&candidate.device.product) {
+        return Plan::Skip(SkipReason::OtherProduct);
+    }
     if !candidate.known {
         return Plan::Skip(SkipReason::UnknownDevice);
     }
@@ -117,6 +125,7 @@ mod tests {
 
     fn order(sources: &[&str]) -> Order {
         Order {
+            products: example_task().device.product.into(),
             module: Module::default(),
             version: v("2.0.0"),
             source_versions: sources.iter().map(|text| v(text)).collect(),
@@ -140,6 +149,11 @@ mod tests {
 
     #[test]
     fn each_skip_says_why() {
+        let elsewhere = Order {
+            products: ProductKeys::from("b2".parse::<otaru_wire::ProductKey>().unwrap()),
+            ..order(&[])
+        };
+        assert_eq!(plan(&elsewhere, &candidate(None)), Plan::Skip(SkipReason::OtherProduct));
         let unknown = Candidate { known: false, ..candidate(None) };
         assert_eq!(plan(&order(&[]), &unknown), Plan::Skip(SkipReason::UnknownDevice));
         assert_eq!(plan(&order(&[]), &candidate(Some("2.0.0"))), Plan::Skip(SkipReason::AtTarget));

@@ -147,7 +147,7 @@ async fn campaign(service: &Service, folder: &std::path::Path) -> Outcome<otaru_
     let file = files.put(9, body).await?;
     service.add_file(file).await?;
     let order = PackageOrder {
-        product: "a1Bench".parse()?,
+        products: "a1Bench".parse::<otaru_wire::ProductKey>()?.into(),
         version: version("2.0.0"),
         module: Module::default(),
         files: vec![("app.bin".into(), file.id)],

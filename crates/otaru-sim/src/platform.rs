@@ -45,8 +45,12 @@ impl Platform {
     ) -> Vec<TaskId> {
         let Some(spec) = self.packages.get(package as usize - 1).cloned() else { return Vec::new() };
         self.campaigns += 1;
-        let order =
-            Order { module: spec.module.clone(), version: spec.version.clone(), source_versions: Vec::new() };
+        let order = Order {
+            products: spec.products.clone(),
+            module: spec.module.clone(),
+            version: spec.version.clone(),
+            source_versions: Vec::new(),
+        };
         let mut opened = Vec::new();
         for device in devices {
             let running = self.versions.get(&(device.clone(), spec.module.clone())).cloned();

@@ -286,7 +286,7 @@ fn spec(form: Form, version: Version, files: &Files) -> Result<NewPackage, IdErr
         file
     };
     Ok(NewPackage {
-        product: "a1Journey".parse()?,
+        products: device(0)?.product.into(),
         version,
         module: form.module(),
         files: files.iter().enumerate().map(file).collect(),

@@ -87,10 +87,13 @@ impl From<ServiceError> for ApiError {
         match error {
             ServiceError::Store(error) => error.into(),
             ServiceError::Package(error) => Self::bad_request("bad_package", error),
-            ServiceError::Extra(_) | ServiceError::Notice(_) => Self::bad_request("bad_package", error),
+            ServiceError::Extra(_) | ServiceError::Notice { .. } => Self::bad_request("bad_package", error),
             ServiceError::LongLinks { .. } => Self::bad_request("long_links", error)
                 .next("give the device a shorter name, or the platform a --public-url with a shorter path"),
             ServiceError::BadSecret | ServiceError::BadAccessKey(_) => Self::bad_request("bad_secret", error),
+            ServiceError::NoSuchProduct(_) => {
+                Self::new(StatusCode::NOT_FOUND, "not_found", error).next(where_to_look(What::Product))
+            }
             ServiceError::NoSuchFile(_) => Self::new(StatusCode::NOT_FOUND, "not_found", error)
                 .next("send the file with `PUT /api/v1/files`, then repeat the call"),
             ServiceError::File(_) | ServiceError::Random(_) => Self::internal(&error),

@@ -13,7 +13,7 @@ use super::error::ApiError;
 use crate::store::{MAX_PAGE, Page};
 
 /// The longest JSON body, in bytes: room for a campaign over the longest list of the longest names.
-const MAX_JSON_BYTES: usize = 8 << 20;
+const MAX_JSON_BYTES: usize = 16 << 20;
 
 /// How long a JSON body may take.
 const JSON_TIME: Duration = Duration::from_secs(30);
@@ -21,7 +21,7 @@ const JSON_TIME: Duration = Duration::from_secs(30);
 /// The page length unless `limit` says otherwise.
 const DEFAULT_PAGE: u32 = 100;
 
-/// A JSON body of at most 8 MiB. Its media type is not looked at: what counts is whether it can be read.
+/// A JSON body of at most 16 MiB. Its media type is not looked at: what counts is whether it can be read.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 
 pub use campaigns::*;
 pub use configs::*;
-pub use otaru_fleet::{CampaignId, CampaignState, Dialect, Over, PackageId, Registrants, TaskId, TaskState};
+pub use otaru_fleet::{
+    CampaignId, CampaignState, Dialect, Over, PackageId, ProductKeys, Registrants, TaskId, TaskState,
+};
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -170,8 +172,12 @@ pub struct FileTaken {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewPackage {
-    /// Whose devices it is for.
-    pub product_key: ProductKey,
+    /// Whose devices it is for. Either this or `product_keys`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_key: Option<ProductKey>,
+    /// Whose devices it is for, where the same hardware has a product on each of several clouds: at most 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_keys: Option<ProductKeys>,
     /// The version devices report once they run it.
     pub version: Version,
     /// The part of the device it is for; `default` if left out.
@@ -215,8 +221,10 @@ pub struct PackageMade {
 pub struct Package {
     /// Its number.
     pub id: PackageId,
-    /// Whose devices it is for.
+    /// The first of `product_keys`.
     pub product_key: ProductKey,
+    /// Whose devices it is for, in the order in which they were named.
+    pub product_keys: ProductKeys,
     /// The version devices report once they run it.
     pub version: Version,
     /// The part of the device it is for.

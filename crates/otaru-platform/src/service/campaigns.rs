@@ -1,7 +1,7 @@
 //! What operators ask of campaigns and tasks.
 
 use otaru_fleet::{CampaignId, NewCampaign, TaskId, TaskState};
-use otaru_wire::DeviceName;
+use otaru_wire::DeviceId;
 use tracing::info;
 
 use super::{CampaignStarted, CampaignView, Service, ServiceError, TaskView};
@@ -65,11 +65,11 @@ impl Service {
         Ok(views)
     }
 
-    /// The devices that a campaign gave no task, by name, each with the reason.
+    /// The devices that a campaign gave no task, by product and name, each with the reason.
     ///
     /// # Errors
     /// The store's.
-    pub async fn skips(&self, id: CampaignId, page: Page<DeviceName>) -> Result<Vec<Skip>, ServiceError> {
+    pub async fn skips(&self, id: CampaignId, page: Page<DeviceId>) -> Result<Vec<Skip>, ServiceError> {
         Ok(self.store().skips(id, page).await?)
     }
 

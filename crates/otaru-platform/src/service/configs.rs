@@ -25,7 +25,7 @@ impl Service {
     /// # Errors
     /// There is no such product or file, its dialect has no such Config, or the store's errors.
     pub async fn set_config(&self, product: &ProductKey, file: FileId) -> Result<Config, ServiceError> {
-        let dialect = self.store().product(product).await?.dialect;
+        let owner = self.store().product(product).await?;
         let stored = self.uploaded(file).await?;
         let draft = Config {
             id: otaru_fleet::ConfigId(u64::MAX),
@@ -34,12 +34,14 @@ impl Service {
             size: stored.size,
             created_at: self.now(),
         };
-        if let Some(half) = dialects::half(dialect) {
+        if let Some(half) = dialects::half(owner.dialect) {
             let device = DeviceName::new("d").map_err(|error| ServiceError::Extra(error.to_string()))?;
             let device = DeviceId { product: product.clone(), device };
             let link = self.inner.parts.links.longest(&device);
-            let push = half.write_config(&device, 0, &draft.told(link))?;
-            push.ok_or(NoticeError::NoWord { what: "remote configuration" })?;
+            let push = half
+                .write_config(&device, 0, &draft.told(link))
+                .and_then(|push| push.ok_or(NoticeError::NoWord { what: "remote configuration" }));
+            push.map_err(|error| ServiceError::unspoken(&owner, error))?;
         }
         let config = self.store().add_config(product, file, draft.created_at).await?;
         info!(%product, config = config.id.0, bytes = config.size, "product {product} has configuration {}", config.id);

@@ -1,7 +1,7 @@
 //! Why the service does not do what it is asked.
 
-use otaru_fleet::{PackageError, TaskState};
-use otaru_wire::{NoticeError, dialect::onenet::AuthorizationError};
+use otaru_fleet::{Dialect, PackageError, Product, TaskState};
+use otaru_wire::{NoticeError, ProductKey, dialect::onenet::AuthorizationError};
 
 use crate::{
     files::{FileId, OpenError},
@@ -17,15 +17,25 @@ pub enum ServiceError {
     /// The package breaks a rule.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// The package is for a product that there is not.
+    #[error("there is no product {0}")]
+    NoSuchProduct(ProductKey),
     /// The package names a file that was never uploaded.
     #[error("no file {0} is kept; upload it first")]
     NoSuchFile(FileId),
     /// A file is known but cannot be opened.
     #[error(transparent)]
     File(#[from] OpenError),
-    /// No device of the product could be told of the package.
-    #[error("the product's dialect cannot tell devices of this package: {0}")]
-    Notice(#[from] NoticeError),
+    /// No device of a product could be told of the package or the configuration.
+    #[error("product {product} speaks {dialect}, which cannot tell its devices of this: {error}")]
+    Notice {
+        /// The product.
+        product: ProductKey,
+        /// What its devices speak.
+        dialect: Dialect,
+        /// What the dialect has no word for.
+        error: NoticeError,
+    },
     /// A secret that was brought along cannot be one.
     #[error("a secret has 1 to 128 printable ASCII characters without blanks")]
     BadSecret,
@@ -51,10 +61,16 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
+    /// What a product's dialect cannot say.
+    pub(super) fn unspoken(product: &Product, error: NoticeError) -> Self {
+        ServiceError::Notice { product: product.key.clone(), dialect: product.dialect, error }
+    }
+
     /// The thing that is missing, if that is the reason.
     pub fn not_found(&self) -> Option<What> {
         match self {
             ServiceError::Store(StoreError::NotFound { what }) => Some(*what),
+            ServiceError::NoSuchProduct(_) => Some(What::Product),
             ServiceError::NoSuchFile(_) => Some(What::File),
             _ => None,
         }

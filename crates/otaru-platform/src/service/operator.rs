@@ -122,17 +122,16 @@ impl Service {
     /// Makes a package of files that were uploaded. It is one record: either all of it is there or nothing.
     ///
     /// # Errors
-    /// The package breaks a rule of packages or of its product's dialect, a file was never uploaded or cannot be
+    /// The package breaks a rule of packages or of a dialect that one of its products speaks, a file was never uploaded or cannot be
     /// read, the same version of the module exists, or the store's errors.
     pub async fn create_package(&self, order: PackageOrder) -> Result<Package, ServiceError> {
-        let product = self.store().product(&order.product).await?;
         let mut files = Vec::with_capacity(order.files.len().min(otaru_wire::MAX_FILES));
         for (name, id) in order.files.into_iter().take(otaru_wire::MAX_FILES + 1) {
             let Stored { md5, size, .. } = self.uploaded(id).await?;
             files.push(PackageFile { name, size, sha256: id.0, md5 });
         }
         let spec = NewPackage {
-            product: order.product,
+            products: order.products,
             version: order.version,
             module: order.module,
             files,
@@ -142,7 +141,14 @@ impl Service {
         };
         spec.check()?;
         let draft = Package { id: PackageId(0), spec, created_at: self.now() };
-        check_notice(product.dialect, &draft)?;
+        check_extra(&draft)?;
+        for key in draft.spec.products.iter() {
+            let product = match self.store().product(key).await {
+                Err(StoreError::NotFound { .. }) => return Err(ServiceError::NoSuchProduct(key.clone())),
+                other => other?,
+            };
+            check_notice(&product, &draft)?;
+        }
         Ok(self.store().add_package(draft.spec, draft.created_at).await?)
     }
 
@@ -185,18 +191,22 @@ impl Service {
     }
 }
 
-/// Refuses, while an operator is there to hear it, a package that its dialect could not tell its devices of.
-fn check_notice(dialect: Dialect, package: &Package) -> Result<(), ServiceError> {
-    if let Some(extra) = &package.spec.extra {
-        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(extra)
-            .map_err(|error| ServiceError::Extra(error.to_string()))?;
-    }
-    let Some(half) = dialects::half(dialect) else { return Ok(()) };
+fn check_extra(package: &Package) -> Result<(), ServiceError> {
+    let Some(extra) = &package.spec.extra else { return Ok(()) };
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(extra)
+        .map(drop)
+        .map_err(|error| ServiceError::Extra(error.to_string()))
+}
+
+/// Refuses, while an operator is there to hear it, a package that a product's dialect could not tell its devices of.
+fn check_notice(product: &Product, package: &Package) -> Result<(), ServiceError> {
+    let Some(half) = dialects::half(product.dialect) else { return Ok(()) };
     let device = DeviceId {
-        product: package.spec.product.clone(),
+        product: product.key.clone(),
         device: DeviceName::new("d").map_err(|error| ServiceError::Extra(error.to_string()))?,
     };
     let longest = "h".repeat(MAX_URL_BYTES / 8);
-    half.write_notice(&device, 0, &package.spec.notice(TaskId(1), |_| longest.clone()))?;
-    Ok(())
+    half.write_notice(&device, 0, &package.spec.notice(TaskId(1), |_| longest.clone()))
+        .map(drop)
+        .map_err(|error| ServiceError::unspoken(product, error))
 }

@@ -18,10 +18,12 @@ impl Service {
     /// # Errors
     /// The store's.
     pub async fn package_warnings(&self, package: &Package) -> Result<Vec<String>, ServiceError> {
-        let product = self.store().product(&package.spec.product).await?;
         // What is known of stock SDKs is known of this vendor's.
-        let half = dialects::half(product.dialect).filter(|_| product.dialect == Dialect::Aliyun);
-        let Some(half) = half else { return Ok(Vec::new()) };
+        let mut are_told = false;
+        for key in package.spec.products.iter() {
+            are_told |= self.store().product(key).await?.dialect == Dialect::Aliyun;
+        }
+        let Some(half) = dialects::half(Dialect::Aliyun).filter(|_| are_told) else { return Ok(Vec::new()) };
         let (key, name) = LONGEST_NAMES;
         let (Ok(key), Ok(name)) = (ProductKey::new("p".repeat(key)), DeviceName::new("d".repeat(name)))
         else {
@@ -33,7 +35,9 @@ impl Service {
             &device,
             self.now().0,
             &package.spec.notice(TaskId(u64::from(u32::MAX)), |_| link.clone()),
-        )?;
+        );
+        // A package that cannot be told is refused when it is made.
+        let Ok(push) = push else { return Ok(Vec::new()) };
         let len = push.payload.len();
         let mut warnings = Vec::new();
         if len > LONGEST_PUSH {

@@ -1,7 +1,8 @@
 //! What the service takes from operators and gives to them.
 
 use otaru_fleet::{
-    Campaign, ConfigHold, Device, DeviceConfig, Dialect, Hold, Over, RegistrationRule, Secret, Task,
+    Campaign, ConfigHold, Device, DeviceConfig, Dialect, Hold, Over, ProductKeys, RegistrationRule, Secret,
+    Task,
 };
 use otaru_wire::{Digest, DigestMethod, Module, ProductKey, Version};
 
@@ -34,7 +35,7 @@ impl ProductOrder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageOrder {
     /// Whose devices it is for.
-    pub product: ProductKey,
+    pub products: ProductKeys,
     /// The version devices report once they run it.
     pub version: Version,
     /// The part of the device it is for.

@@ -72,8 +72,8 @@ pub struct Running {
 /// A device that a campaign gave no task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skip {
-    /// Its name within the campaign's product.
-    pub device: DeviceName,
+    /// Which one.
+    pub device: DeviceId,
     /// Why.
     pub reason: SkipReason,
 }
@@ -163,7 +163,7 @@ pub trait Catalog: Send + Sync {
     fn add_file(&self, file: Stored, now: Timestamp) -> Answer<'_, ()>;
     /// A file that was noted.
     fn file(&self, id: FileId) -> Answer<'_, Stored>;
-    /// Keeps a new package with its files as one record. Each file must have been noted.
+    /// Keeps a new package with its products and files as one record. Each file must have been noted.
     fn add_package(&self, package: NewPackage, now: Timestamp) -> Answer<'_, Package>;
     /// A package.
     fn package(&self, id: PackageId) -> Answer<'_, Package>;
@@ -192,8 +192,8 @@ pub trait Campaigns: Send + Sync {
     fn campaigns(&self, page: Page<CampaignId>) -> Answer<'_, Vec<Campaign>>;
     /// Its tasks by state.
     fn counts(&self, id: CampaignId) -> Answer<'_, Counts>;
-    /// The devices it skipped, by name.
-    fn skips(&self, id: CampaignId, page: Page<DeviceName>) -> Answer<'_, Vec<Skip>>;
+    /// The devices it skipped, by product and name.
+    fn skips(&self, id: CampaignId, page: Page<DeviceId>) -> Answer<'_, Vec<Skip>>;
 }
 
 /// Tasks.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use otaru_platform::http::shapes::{CampaignId, Dialect, Over, PackageId, Registrants};
+use otaru_platform::http::shapes::{CampaignId, Dialect, Listed, Over, PackageId, Registrants};
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 
 #[derive(Debug, Subcommand)]
@@ -156,9 +156,9 @@ pub(crate) enum PackageCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct PackageArgs {
-    /// The product's key
-    #[arg(long, value_name = "P")]
-    pub(crate) product: ProductKey,
+    /// The product's key; several where the same hardware has a product on each of several clouds
+    #[arg(long, value_name = "P,Q", value_delimiter = ',', required = true)]
+    pub(crate) product: Vec<ProductKey>,
     /// The version its devices will report when they run it
     #[arg(long, value_name = "V")]
     pub(crate) version: Version,
@@ -202,9 +202,9 @@ pub(crate) struct CampaignArgs {
     /// The package's id
     #[arg(long, value_name = "ID")]
     pub(crate) package: PackageId,
-    /// Only these devices (default: all of the product)
+    /// Only these devices; each as PRODUCT/DEVICE if the package is for several products (default: all of them)
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    pub(crate) devices: Option<Vec<DeviceName>>,
+    pub(crate) devices: Option<Vec<Listed>>,
     /// Only devices that run one of these versions
     #[arg(long, value_name = "V,W", value_delimiter = ',')]
     pub(crate) source_versions: Option<Vec<Version>>,

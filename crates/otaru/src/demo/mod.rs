@@ -23,7 +23,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use indicatif::ProgressBar;
 use otaru_platform::http::shapes::{
-    CampaignId, CampaignMade, CampaignState, NewCampaign, NewDevice, NewPackage, NewProduct, Over,
+    CampaignId, CampaignMade, CampaignState, Listed, NewCampaign, NewDevice, NewPackage, NewProduct, Over,
     PackageFile,
 };
 use otaru_wire::{DeviceName, Module, ProductKey, Version};
@@ -179,7 +179,7 @@ impl Demo {
                 continue;
             }
             let campaign = self.start_campaign(kind, image, &uploaded, names.clone())?;
-            let named: Vec<&str> = names.iter().map(DeviceName::as_str).collect();
+            let named: Vec<&str> = names.iter().map(|name| name.device.as_str()).collect();
             let to =
                 if named.len() > 8 { output::count(named.len() as u64, "device") } else { named.join(", ") };
             view.step(&format!(
@@ -193,9 +193,9 @@ impl Demo {
         Ok(())
     }
 
-    fn names(&self, kind: Kind) -> anyhow::Result<Vec<DeviceName>> {
+    fn names(&self, kind: Kind) -> anyhow::Result<Vec<Listed>> {
         let of_kind = self.devices.iter().filter(|device| device.plan.kind == kind);
-        Ok(of_kind.map(|device| DeviceName::new(&*device.plan.name)).collect::<Result<_, _>>()?)
+        Ok(of_kind.map(|device| device.plan.name.parse()).collect::<Result<_, _>>()?)
     }
 
     fn start_campaign(
@@ -203,11 +203,12 @@ impl Demo {
         kind: Kind,
         image: &Image,
         uploaded: &HashMap<PathBuf, PackageFile>,
-        devices: Vec<DeviceName>,
+        devices: Vec<Listed>,
     ) -> anyhow::Result<CampaignMade> {
         let files = image.files(kind);
         let package = NewPackage {
-            product_key: ProductKey::new(PRODUCT)?,
+            product_key: Some(ProductKey::new(PRODUCT)?),
+            product_keys: None,
             version: Version::new(NEW)?,
             module: Module::new(kind.module())?,
             files: files.iter().filter_map(|file| uploaded.get(file).cloned()).collect(),

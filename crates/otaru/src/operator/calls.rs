@@ -86,9 +86,7 @@ impl Read for Reading {
 
 /// Makes a package of uploaded files.
 pub(crate) fn create_package(client: &Client, package: &NewPackage) -> anyhow::Result<PackageMade> {
-    let what = || {
-        format!("making package {} {} for product {}", package.module, package.version, package.product_key)
-    };
+    let what = || format!("making package {} {}", package.module, package.version);
     client.post("/packages", package).with_context(what)
 }
 

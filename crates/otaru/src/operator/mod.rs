@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use otaru_platform::http::shapes::{
-    NewCampaign, NewDevice, NewPackage, NewProduct, PackageFile, Registration,
+    NewCampaign, NewDevice, NewPackage, NewProduct, PackageFile, ProductKeys, Registration, Skipped,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -110,7 +110,7 @@ pub(crate) fn package(args: Operator<PackageCommand>) -> anyhow::Result<u8> {
                 let size = package.files.iter().map(|file| file.size).sum();
                 vec![
                     package.id.to_string(),
-                    package.product_key.to_string(),
+                    keys(&package.product_keys),
                     package.module.to_string(),
                     package.version.to_string(),
                     package.files.len().to_string(),
@@ -132,9 +132,11 @@ fn upload_all(client: &Client, package: PackageArgs) -> anyhow::Result<NewPackag
         anyhow::ensure!(found.is_file(), "{} is not a file", file.display());
         anyhow::ensure!(found.len() > 0, "{} is empty; devices cannot take a file of size 0", file.display());
     }
+    let products = ProductKeys::try_from(package.product)?;
     let files = package.files.iter().map(|file| upload(client, file)).collect::<Result<_, _>>()?;
     Ok(NewPackage {
-        product_key: package.product,
+        product_key: products.only().cloned(),
+        product_keys: products.only().is_none().then_some(products),
         version: package.version,
         module: package.module.unwrap_or_default(),
         files,
@@ -161,7 +163,8 @@ pub(crate) fn campaign(args: Operator<CampaignCommand>) -> anyhow::Result<u8> {
             let made = calls::create_campaign(&client, &new_campaign(campaign))?;
             let mut text = format!("started campaign {}: {}", made.id, output::count(made.tasks, "device"));
             for skipped in &made.skipped {
-                text.push_str(&format!("\n  not {}: {}", skipped.device, skipped.reason));
+                let Skipped { product_key, device, reason } = skipped;
+                text.push_str(&format!("\n  not {product_key}/{device}: {reason}"));
             }
             text.push_str(&format!("\nnext: otaru campaign watch {}", made.id));
             show(args.platform.json, &made, text)?;
@@ -179,7 +182,7 @@ pub(crate) fn campaign(args: Operator<CampaignCommand>) -> anyhow::Result<u8> {
             let row = |campaign: &otaru_platform::http::shapes::Campaign| {
                 vec![
                     campaign.id.to_string(),
-                    campaign.product_key.to_string(),
+                    keys(&campaign.product_keys),
                     campaign.module.to_string(),
                     campaign.version.to_string(),
                     watch::state(campaign.state).to_owned(),
@@ -204,6 +207,10 @@ fn new_campaign(args: CampaignArgs) -> NewCampaign {
         answer_timeout_seconds: args.answer_timeout,
         valid_days: args.valid_days,
     }
+}
+
+fn keys(products: &ProductKeys) -> String {
+    products.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// One thing: its JSON form, or words about it.

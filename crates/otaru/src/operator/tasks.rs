@@ -22,13 +22,25 @@ pub(crate) fn task(args: Operator<TaskCommand>) -> anyhow::Result<u8> {
         true => &["device", "state", "progress", "attempt", "why"][..],
         false => &["device", "state", "progress", "why"],
     };
+    let with_product = products_differ(&tasks);
     list(args.platform.json, &tasks, head, |task| {
-        let mut cells = vec![task.device.to_string(), task.state.to_string(), format!("{} %", task.progress)];
+        let mut cells =
+            vec![device(task, with_product), task.state.to_string(), format!("{} %", task.progress)];
         cells.extend(attempts.then(|| format!("{} of {}", task.attempt, task.attempts)));
         cells.push(why(task, now));
         cells
     })?;
     Ok(exit::SUCCESS)
+}
+
+/// Are the tasks' devices of several products? Then a name alone does not tell which one is meant.
+pub(super) fn products_differ(tasks: &[Task]) -> bool {
+    tasks.windows(2).any(|two| matches!(two, [a, b] if a.product_key != b.product_key))
+}
+
+/// A task's device, as people are shown it.
+pub(super) fn device(task: &Task, with_product: bool) -> String {
+    if with_product { format!("{}/{}", task.product_key, task.device) } else { task.device.to_string() }
 }
 
 /// What a task waits for, and when, or why it came to its end; empty if it succeeded. `now` counts from 1970.
@@ -57,6 +69,17 @@ mod tests {
         let Value::Object(changed) = changed else { panic!("{changed}") };
         task.as_object_mut().unwrap().extend(changed);
         serde_json::from_value(task).unwrap()
+    }
+
+    #[test]
+    fn a_device_is_shown_with_its_product_where_there_are_several() {
+        let (pump, valve) = (task(json!({})), task(json!({"product_key": "jdValve"})));
+        assert!(!products_differ(&[pump.clone(), pump.clone()]) && !products_differ(&[]));
+        assert!(products_differ(&[pump.clone(), pump.clone(), valve.clone()]));
+        assert_eq!(
+            (device(&pump, false), device(&valve, true)),
+            ("pump-01".into(), "jdValve/pump-01".into())
+        );
     }
 
     #[test]

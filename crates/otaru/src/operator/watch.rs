@@ -8,9 +8,12 @@ use std::{
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use otaru_platform::http::shapes::{Campaign, CampaignId, CampaignState, Task, TaskState};
+use otaru_platform::http::shapes::{Campaign, CampaignId, CampaignState, Task, TaskId, TaskState};
 
-use super::{Client, calls, tasks::why};
+use super::{
+    Client, calls,
+    tasks::{device, products_differ, why},
+};
 use crate::{exit, output};
 
 /// How often the platform is asked at most. The operator API has no push.
@@ -70,11 +73,11 @@ pub(super) fn counts(campaign: &Campaign) -> String {
 /// One way of showing a campaign, with what was shown last, so that only changes are shown.
 enum View {
     /// Each task's changes, one JSON object a line.
-    Json(BTreeMap<String, (u8, TaskState, u8)>),
+    Json(BTreeMap<TaskId, (u8, TaskState, u8)>),
     /// Each task's changes of attempt and state, where there is no terminal.
-    Lines(BTreeMap<String, (u8, TaskState)>),
+    Lines(BTreeMap<TaskId, (u8, TaskState)>),
     /// A bar for each task.
-    Bars(MultiProgress, BTreeMap<String, ProgressBar>),
+    Bars(MultiProgress, BTreeMap<TaskId, ProgressBar>),
     /// The counts of many tasks, where there is no terminal.
     Counts(String),
     /// One bar for many tasks.
@@ -116,23 +119,24 @@ impl View {
     }
 
     fn show_tasks(&mut self, tasks: &[Task]) -> anyhow::Result<()> {
+        let with_product = products_differ(tasks);
         for task in tasks {
-            let device = task.device.to_string();
+            let device = device(task, with_product);
             match self {
                 View::Json(last) => {
                     let now = (task.attempt, task.state, task.progress);
-                    if last.insert(device, now) != Some(now) {
+                    if last.insert(task.id, now) != Some(now) {
                         output::json(task)?;
                     }
                 }
                 View::Lines(last) => {
                     let now = (task.attempt, task.state);
-                    if last.insert(device, now) != Some(now) {
-                        output::line(format!("{}: {}", task.device, words(task)))?;
+                    if last.insert(task.id, now) != Some(now) {
+                        output::line(format!("{device}: {}", words(task)))?;
                     }
                 }
                 View::Bars(all, bars) => {
-                    let bar = bars.entry(device).or_insert_with_key(|device| all.add(new_bar(device, 100)));
+                    let bar = bars.entry(task.id).or_insert_with(|| all.add(new_bar(&device, 100)));
                     let done = task.state == TaskState::Succeeded;
                     bar.set_position(if done { 100 } else { u64::from(task.progress) });
                     bar.set_message(words(task));

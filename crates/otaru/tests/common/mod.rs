@@ -138,6 +138,19 @@ impl Drop for Agent {
     }
 }
 
+/// Looks until that is what is seen; fails after ten seconds, with what was seen last.
+pub(crate) fn becomes<T: PartialEq + std::fmt::Debug>(wanted: &T, mut look: impl FnMut() -> T) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let seen = look();
+        if seen == *wanted {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "not within ten seconds: {wanted:#?}, but {seen:#?}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
 /// Asks until it is so; fails after ten seconds.
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);

@@ -14,7 +14,7 @@ use crate::{
         shapes,
     },
     service::{CampaignView, TaskView},
-    store::{MAX_PAGE, Page},
+    store::{MAX_PAGE, Page, Skip},
 };
 
 /// Seconds of a minute.
@@ -47,7 +47,11 @@ pub(crate) async fn create(
         skipped_count: started.skipped,
         skipped: skips
             .into_iter()
-            .map(|skip| shapes::Skipped { device: skip.device, reason: skip.reason.to_string() })
+            .map(|Skip { device, reason }| shapes::Skipped {
+                product_key: device.product,
+                device: device.device,
+                reason: reason.to_string(),
+            })
             .collect(),
     };
     Ok((StatusCode::CREATED, axum::Json(made)))
@@ -96,7 +100,8 @@ async fn campaign(api: &Api, view: CampaignView) -> Result<shapes::Campaign, Api
     Ok(shapes::Campaign {
         id: view.campaign.id,
         package_id: view.campaign.package,
-        product_key: package.product,
+        product_key: package.products.first().clone(),
+        product_keys: package.products,
         version: package.version,
         module: package.module,
         state: view.campaign.state,

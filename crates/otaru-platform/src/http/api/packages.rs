@@ -1,7 +1,7 @@
 //! Packages.
 
 use axum::{extract::State, http::StatusCode};
-use otaru_fleet::{Package, PackageFile, PackageId};
+use otaru_fleet::{Package, PackageFile, PackageId, ProductKeys};
 use otaru_wire::{Digest, DigestMethod, ProductKey};
 use serde::Deserialize;
 
@@ -22,7 +22,7 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, axum::Json<shapes::PackageMade>), ApiError> {
     let files = order.files.into_iter().map(named_file).collect::<Result<_, _>>()?;
     let package = PackageOrder {
-        product: order.product_key,
+        products: products(order.product_key, order.product_keys)?,
         version: order.version,
         module: order.module,
         files,
@@ -34,6 +34,21 @@ pub(crate) async fn create(
     // The package is made: whatever the warnings come to, that is the answer.
     let warnings = api.service.package_warnings(&package).await.unwrap_or_default();
     Ok((StatusCode::CREATED, axum::Json(shapes::PackageMade { id: package.id, warnings })))
+}
+
+fn products(one: Option<ProductKey>, several: Option<ProductKeys>) -> Result<ProductKeys, ApiError> {
+    match (one, several) {
+        (Some(product), None) => Ok(product.into()),
+        (None, Some(products)) => Ok(products),
+        (one, _) => {
+            let problem = if one.is_some() { "both" } else { "neither" };
+            Err(ApiError::bad_request(
+                "bad_package",
+                format!("{problem} of product_key and product_keys is named"),
+            )
+            .next("name product_key for one product, or product_keys for several"))
+        }
+    }
 }
 
 fn named_file(file: shapes::PackageFile) -> Result<(String, FileId), ApiError> {
@@ -65,7 +80,8 @@ pub(crate) async fn list(
 fn package(package: Package) -> shapes::Package {
     shapes::Package {
         id: package.id,
-        product_key: package.spec.product,
+        product_key: package.spec.products.first().clone(),
+        product_keys: package.spec.products,
         version: package.spec.version,
         module: package.spec.module,
         files: package.spec.files.into_iter().map(stored_file).collect(),

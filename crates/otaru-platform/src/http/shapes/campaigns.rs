@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use otaru_fleet::{CampaignId, CampaignState, PackageId, TaskId, TaskState};
+pub use otaru_fleet::Listed;
+use otaru_fleet::{CampaignId, CampaignState, PackageId, ProductKeys, TaskId, TaskState};
 use otaru_wire::{DeviceName, Module, ProductKey, Version};
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +13,10 @@ use serde::{Deserialize, Serialize};
 pub struct NewCampaign {
     /// What is to be installed.
     pub package_id: PackageId,
-    /// On which devices; all of the product if left out.
+    /// On which devices, each as `DEVICE`, or as `PRODUCT/DEVICE` where the package is for several products; all of them
+    /// if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub devices: Option<Vec<DeviceName>>,
+    pub devices: Option<Vec<Listed>>,
     /// Only devices that run one of these; whatever they run if left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub source_versions: Vec<Version>,
@@ -67,6 +69,8 @@ pub struct CampaignMade {
 /// A device that got no task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
+    /// Its product.
+    pub product_key: ProductKey,
     /// Its name.
     pub device: DeviceName,
     /// Why, and what would change that.
@@ -80,8 +84,10 @@ pub struct Campaign {
     pub id: CampaignId,
     /// What it installs.
     pub package_id: PackageId,
-    /// On whose devices.
+    /// The first of `product_keys`.
     pub product_key: ProductKey,
+    /// On whose devices.
+    pub product_keys: ProductKeys,
     /// The package's version.
     pub version: Version,
     /// The package's module.

@@ -2,6 +2,7 @@
 
 mod api;
 mod downloads;
+mod packages;
 mod server;
 
 use std::{

@@ -162,7 +162,7 @@ impl World {
     /// A package of one file of nine bytes.
     async fn order(&self, version: &str) -> PackageOrder {
         PackageOrder {
-            product: key(),
+            products: key().into(),
             version: v(version),
             module: Module::default(),
             files: vec![("app.bin".into(), self.upload(b"123456789").await)],

@@ -14,12 +14,12 @@ async fn a_campaign_over_a_list_explains_the_device_it_does_not_know() {
     let pump = world.device("pump-1").await;
     world.device("pump-2").await;
     let package = world.package("2.0.0", "default").await;
-    let names = ["pump-1", "nobody"].map(|name| DeviceName::new(name).unwrap());
+    let names = ["pump-1", "nobody"].map(|name| name.parse().unwrap());
     let order = NewCampaign { targets: Targets::List(names.to_vec()), ..NewCampaign::over_all(package) };
     let started = world.service.create_campaign(order).await.unwrap();
     assert_eq!((started.tasks, started.skipped), (1, 1));
     let skips = world.service.skips(started.campaign.id, Page::first(10)).await.unwrap();
-    assert_eq!(skips, [Skip { device: names[1].clone(), reason: SkipReason::UnknownDevice }]);
+    assert_eq!(skips, [Skip { device: id("nobody"), reason: SkipReason::UnknownDevice }]);
     assert_eq!(world.task(started.campaign.id, &pump).await.state, TaskState::Queued);
 }
 

@@ -107,7 +107,7 @@ async fn a_package_that_no_device_could_take_is_refused_whole() {
     let world = World::new().await;
     let file = world.upload(b"123456789").await;
     let order = PackageOrder {
-        product: key(),
+        products: key().into(),
         version: v("2.0.0"),
         module: Module::default(),
         files: vec![("app.bin".into(), file)],
@@ -123,7 +123,7 @@ async fn a_package_that_no_device_could_take_is_refused_whole() {
         PackageOrder { files: vec![("app.bin".into(), file); 2], ..order.clone() },
         PackageOrder { extra: Some("not json".into()), ..order.clone() },
         PackageOrder { extra: Some("[1]".into()), ..order.clone() },
-        PackageOrder { product: ProductKey::new("nobody").unwrap(), ..order.clone() },
+        PackageOrder { products: ProductKey::new("nobody").unwrap().into(), ..order.clone() },
     ];
     for order in broken {
         let refused = world.service.create_package(order.clone()).await;
@@ -139,7 +139,7 @@ async fn a_package_whose_bytes_are_gone_is_refused() {
     let file = world.upload(b"123456789").await;
     std::fs::remove_dir_all(world.folder.path().join("files")).unwrap();
     let order = PackageOrder {
-        product: key(),
+        products: key().into(),
         version: v("2.0.0"),
         module: Module::default(),
         files: vec![("app.bin".into(), file)],

@@ -7,7 +7,7 @@ pub(in crate::store) async fn a_campaign_is_planned_whole_and_every_skip_is_expl
     store.reported(&id("d2"), &main_module(), &v("2.0.0"), None, NOW).await.unwrap();
     store.reported(&id("d3"), &main_module(), &v("0.9"), None, NOW).await.unwrap();
     let order = NewCampaign {
-        targets: Targets::List(vec![name("d1"), name("d2"), name("d3"), name("nobody"), name("d1")]),
+        targets: Targets::List(["d1", "d2", "d3", "nobody", "d1"].map(|text| name(text).into()).to_vec()),
         source_versions: vec![v("1.0.0"), v("1.0.1")],
         rules: rules(),
         ..NewCampaign::over_all(package)
@@ -29,13 +29,49 @@ pub(in crate::store) async fn a_campaign_is_planned_whole_and_every_skip_is_expl
         ("d3", SkipReason::OtherSource { running: v("0.9") }),
         ("nobody", SkipReason::UnknownDevice),
     ];
-    assert_eq!(skips, expected.map(|(device, reason)| Skip { device: name(device), reason }));
+    assert_eq!(skips, expected.map(|(device, reason)| Skip { device: id(device), reason }));
 
     // A second campaign finds d1 busy and takes the rest.
     let second = store.add_campaign(NewCampaign::over_all(package), NOW).await.unwrap();
     assert_eq!((second.tasks, second.skipped), (2, 2));
     let busy = store.skips(second.campaign.id, Page::first(1)).await.unwrap();
-    assert_eq!(busy, [Skip { device: name("d1"), reason: SkipReason::Busy { task: task.id } }]);
+    assert_eq!(busy, [Skip { device: id("d1"), reason: SkipReason::Busy { task: task.id } }]);
+}
+
+pub(in crate::store) async fn a_campaign_covers_the_devices_of_all_products_of_its_package(
+    store: impl Store,
+) {
+    fleet(&store, &["d1", "d2"]).await;
+    for product in [product("b2"), product("c3")] {
+        store.add_product(product).await.unwrap();
+    }
+    let of = |product: &str, device: &str| DeviceId { product: key(product), device: name(device) };
+    for id in [of("b2", "d1"), of("c3", "d1")] {
+        store.add_device(Device { id, ..device("d1") }).await.unwrap();
+    }
+    let for_two = NewPackage { products: vec![key("b2"), key("a1")].try_into().unwrap(), ..package("2.0.0") };
+    let package = store.add_package(for_two.clone(), NOW).await.unwrap().id;
+    assert_eq!(store.package(package).await.unwrap().spec, for_two, "in the order in which they were named");
+    let of_product = async |text| store.packages(Some(&key(text)), Page::first(9)).await.unwrap().len();
+    let both = [of_product("a1").await, of_product("b2").await];
+    assert_eq!(both, [2, 1]);
+
+    let listed = ["b2/d1", "c3/d1", "a1/nobody"].map(|text| text.parse().unwrap()).to_vec();
+    let order = NewCampaign { targets: Targets::List(listed), ..NewCampaign::over_all(package) };
+    let some = store.add_campaign(order, NOW).await.unwrap();
+    assert_eq!((some.tasks, some.skipped, some.campaign.scope), (1, 2, Scope::List(3)));
+    let skips = store.skips(some.campaign.id, Page::first(9)).await.unwrap();
+    let expected =
+        [(of("a1", "nobody"), SkipReason::UnknownDevice), (of("c3", "d1"), SkipReason::OtherProduct)];
+    assert_eq!(skips, expected.map(|(device, reason)| Skip { device, reason }));
+    let rest = Page { after: Some(of("a1", "nobody")), limit: 9 };
+    assert_eq!(store.skips(some.campaign.id, rest).await.unwrap(), skips[1..]);
+
+    let all = store.add_campaign(NewCampaign::over_all(package), NOW).await.unwrap();
+    assert_eq!((all.tasks, all.skipped), (2, 1), "b2/d1 is busy");
+    let tasks = store.tasks(all.campaign.id, None, Page::first(9)).await.unwrap();
+    let devices: Vec<_> = tasks.into_iter().map(|known| known.task.device).collect();
+    assert_eq!(devices, [of("a1", "d1"), of("a1", "d2")]);
 }
 
 pub(in crate::store) async fn a_campaign_that_reaches_nobody_is_ended(store: impl Store) {

@@ -36,6 +36,7 @@ macro_rules! store_contract {
                 lists_are_given_page_by_page
                 a_package_needs_files_that_were_noted_and_leaves_nothing_without
                 a_campaign_is_planned_whole_and_every_skip_is_explained
+                a_campaign_covers_the_devices_of_all_products_of_its_package
                 a_campaign_that_reaches_nobody_is_ended
                 a_campaign_order_that_breaks_a_rule_leaves_nothing
                 a_decision_on_a_task_that_changed_meanwhile_is_stale
@@ -126,7 +127,7 @@ fn file(number: u8) -> Stored {
 fn package(version: &str) -> NewPackage {
     let Stored { id, md5, size } = file(1);
     NewPackage {
-        product: key("a1"),
+        products: key("a1").into(),
         version: v(version),
         module: main_module(),
         files: vec![PackageFile { name: "a.bin".into(), size, sha256: id.0, md5 }],

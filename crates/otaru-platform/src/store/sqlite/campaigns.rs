@@ -1,24 +1,20 @@
 //! Campaigns: planned, counted and canceled in one transaction each.
 
-use std::collections::HashSet;
-
-use otaru_fleet::{
-    Campaign, CampaignId, CampaignState, Candidate, NewCampaign, Order, Plan, Scope, SkipReason, Targets,
-    TaskId, TaskState, Timestamp, Transition, plan,
-};
-use otaru_wire::{DeviceId, DeviceName, Module, ProductKey, Version};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use otaru_fleet::{Campaign, CampaignId, CampaignState, NewCampaign, Order, Scope, Timestamp, Transition};
+use otaru_wire::{DeviceId, Module, Version};
+use rusqlite::{Connection, params};
 
 use super::{
     super::{Answer, Campaigns, Counts, Page, Planned, Skip, StoreError, What},
     Sqlite,
-    catalog::{limit, list},
+    catalog::{limit, list, package_products},
     errors::found,
-    rows::{self, int, maybe_text, number, text},
+    planning::Planner,
+    rows::{self, int, number, text},
     tasks::{OPEN, write_task},
 };
 
-/// Devices read at a time while a campaign is planned: bounds memory.
+/// Tasks read at a time while a campaign is canceled: bounds memory.
 const CHUNK: u32 = 1000;
 
 impl Campaigns for Sqlite {
@@ -83,18 +79,19 @@ impl Campaigns for Sqlite {
         })
     }
 
-    fn skips(&self, id: CampaignId, page: Page<DeviceName>) -> Answer<'_, Vec<Skip>> {
+    fn skips(&self, id: CampaignId, page: Page<DeviceId>) -> Answer<'_, Vec<Skip>> {
         self.reading(move |connection| {
             campaign(connection, id)?;
-            let after = page.after.as_ref().map_or("", DeviceName::as_str);
+            let after = page.after.as_ref().map_or(("", ""), |id| (id.product.as_str(), id.device.as_str()));
             list(
                 connection,
-                "SELECT device, reason FROM skips WHERE campaign = ?1 AND device > ?2 ORDER BY device LIMIT ?3",
-                params![int(id.0), after, limit(page.limit)],
+                "SELECT product, device, reason FROM skips WHERE campaign = ?1 AND (product, device) > (?2, ?3) \
+                 ORDER BY product, device LIMIT ?4",
+                params![int(id.0), after.0, after.1, limit(page.limit)],
                 |row| {
-                    let reason = serde_json::from_str(row.get_ref(1)?.as_str()?)
-                        .map_err(|error| rows::unreadable(1, error))?;
-                    Ok(Skip { device: text(row, 0)?, reason })
+                    let reason = serde_json::from_str(row.get_ref(2)?.as_str()?)
+                        .map_err(|error| rows::unreadable(2, error))?;
+                    Ok(Skip { device: DeviceId { product: text(row, 0)?, device: text(row, 1)? }, reason })
                 },
             )
         })
@@ -129,15 +126,16 @@ const fn campaign_state_name(state: CampaignState) -> &'static str {
 
 fn add_campaign(connection: &Connection, new: NewCampaign, now: Timestamp) -> Result<Planned, StoreError> {
     let row = connection
-        .prepare_cached("SELECT product, module, version FROM packages WHERE id = ?1")?
-        .query_row([int(new.package.0)], |row| {
-            Ok((text::<ProductKey>(row, 0)?, text::<Module>(row, 1)?, text::<Version>(row, 2)?))
-        });
-    let (product, module, version) = found(row, What::Package)?;
+        .prepare_cached("SELECT module, version FROM packages WHERE id = ?1")?
+        .query_row([int(new.package.0)], |row| Ok((text::<Module>(row, 0)?, text::<Version>(row, 1)?)));
+    let (module, version) = found(row, What::Package)?;
     new.check(&version)?;
-    let mut campaign = insert_campaign(connection, &new, now)?;
-    let order = Order { module, version, source_versions: new.source_versions };
-    let (tasks, skipped) = Planner::new(connection, &campaign, &product, &order)?.plan(new.targets)?;
+    let products = package_products(connection, new.package)?;
+    let listed = new.targets.clone().resolve(&products)?;
+    let scope = listed.as_ref().map_or(Scope::All, |devices| Scope::List(devices.len() as u64));
+    let mut campaign = insert_campaign(connection, &new, scope, now)?;
+    let order = Order { products, module, version, source_versions: new.source_versions };
+    let (tasks, skipped) = Planner::new(connection, &campaign, &order)?.plan(listed)?;
     if tasks == 0 {
         end(connection, campaign.id, CampaignState::Ended, now)?;
         (campaign.state, campaign.ended_at) = (CampaignState::Ended, Some(now));
@@ -148,9 +146,9 @@ fn add_campaign(connection: &Connection, new: NewCampaign, now: Timestamp) -> Re
 fn insert_campaign(
     connection: &Connection,
     new: &NewCampaign,
+    scope: Scope,
     now: Timestamp,
 ) -> Result<Campaign, StoreError> {
-    let scope = new.scope();
     let listed = match scope {
         Scope::All => None,
         Scope::List(count) => Some(int(count)),
@@ -183,135 +181,4 @@ fn insert_campaign(
         created_at: now,
         ended_at: None,
     })
-}
-
-/// Asks [`plan`] about one device after the other and keeps what it says.
-struct Planner<'c> {
-    campaign: &'c Campaign,
-    product: &'c ProductKey,
-    order: &'c Order,
-    read_chunk: CachedStatement<'c>,
-    read_one: CachedStatement<'c>,
-    add_task: CachedStatement<'c>,
-    add_skip: CachedStatement<'c>,
-    tasks: u64,
-    skipped: u64,
-}
-
-/// A device's name and row, what its module runs, and its open task for the module.
-type Known = (DeviceName, i64, Option<Version>, Option<TaskId>);
-
-impl<'c> Planner<'c> {
-    fn new(
-        connection: &'c Connection,
-        campaign: &'c Campaign,
-        product: &'c ProductKey,
-        order: &'c Order,
-    ) -> Result<Self, StoreError> {
-        let known = format!(
-            "SELECT d.name, d.id, r.version, \
-                 (SELECT t.id FROM tasks t WHERE t.device = d.id AND t.module = ?2 AND {OPEN}) \
-             FROM devices d LEFT JOIN running r ON r.device = d.id AND r.module = ?2 WHERE d.product = ?1"
-        );
-        Ok(Self {
-            campaign,
-            product,
-            order,
-            read_chunk: connection
-                .prepare_cached(&format!("{known} AND d.name > ?3 ORDER BY d.name LIMIT {CHUNK}"))?,
-            read_one: connection.prepare_cached(&format!("{known} AND d.name = ?3"))?,
-            add_task: connection.prepare_cached(
-                "INSERT INTO tasks (campaign, package, device, module, version, source_version, state, progress, \
-                     timeout_ms, created_at, updated_at, revision, retries, retry_interval_ms, \
-                     answer_timeout_ms, valid_for_ms, deadline_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?9, 0, ?10, ?11, ?12, ?13, ?14)",
-            )?,
-            add_skip: connection
-                .prepare_cached("INSERT INTO skips (campaign, device, reason) VALUES (?1, ?2, ?3)")?,
-            tasks: 0,
-            skipped: 0,
-        })
-    }
-
-    /// Gives how many devices got a task and how many were skipped.
-    fn plan(mut self, targets: Targets) -> Result<(u64, u64), StoreError> {
-        match targets {
-            Targets::All => self.plan_all()?,
-            Targets::List(names) => self.plan_list(names)?,
-        }
-        Ok((self.tasks, self.skipped))
-    }
-
-    fn plan_all(&mut self) -> Result<(), StoreError> {
-        let mut after = String::new();
-        loop {
-            let params = params![self.product.as_str(), self.order.module.as_str(), after];
-            let chunk: Vec<Known> =
-                self.read_chunk.query_map(params, known)?.collect::<rusqlite::Result<_>>()?;
-            let Some((last, ..)) = chunk.last() else { return Ok(()) };
-            after = last.as_str().to_owned();
-            for device in chunk {
-                self.plan_known(device)?;
-            }
-        }
-    }
-
-    fn plan_list(&mut self, names: Vec<DeviceName>) -> Result<(), StoreError> {
-        let mut planned = HashSet::new();
-        for name in names {
-            if !planned.insert(name.clone()) {
-                continue;
-            }
-            let params = params![self.product.as_str(), self.order.module.as_str(), name.as_str()];
-            match self.read_one.query_row(params, known).optional()? {
-                Some(device) => self.plan_known(device)?,
-                None => self.skip(&name, &SkipReason::UnknownDevice)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn plan_known(&mut self, (name, row, running, open_task): Known) -> Result<(), StoreError> {
-        let device = DeviceId { product: self.product.clone(), device: name };
-        let candidate = Candidate { device, known: true, running, open_task };
-        match plan(self.order, &candidate) {
-            Plan::Skip(reason) => self.skip(&candidate.device.device, &reason),
-            Plan::Task { source_version } => {
-                let rules = &self.campaign.rules;
-                self.add_task.execute(params![
-                    int(self.campaign.id.0),
-                    int(self.campaign.package.0),
-                    row,
-                    self.order.module.as_str(),
-                    self.order.version.as_str(),
-                    source_version.as_ref().map(Version::as_str),
-                    TaskState::Queued.as_str(),
-                    rows::millis(rules.timeout),
-                    int(self.campaign.created_at.0),
-                    rules.retries,
-                    rows::millis(rules.retry_interval),
-                    rules.answer_timeout.map(rows::millis),
-                    rules.valid_for.map(rows::millis),
-                    rows::maybe_int(self.campaign.expires_at()),
-                ])?;
-                self.tasks += 1;
-                Ok(())
-            }
-        }
-    }
-
-    fn skip(&mut self, device: &DeviceName, reason: &SkipReason) -> Result<(), StoreError> {
-        let reason = serde_json::to_string(reason).map_err(|error| StoreError::Broken(error.to_string()))?;
-        self.add_skip.execute((int(self.campaign.id.0), device.as_str(), reason))?;
-        self.skipped += 1;
-        Ok(())
-    }
-}
-
-fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
-    let open_task = match row.get::<_, Option<i64>>(3)? {
-        None => None,
-        Some(_) => Some(TaskId(number(row, 3)?)),
-    };
-    Ok((text(row, 0)?, row.get(1)?, maybe_text(row, 2)?, open_task))
 }

@@ -1,9 +1,10 @@
 //! Products, devices, files and packages.
 
 use otaru_fleet::{
-    Device, NewPackage, Package, PackageFile, PackageId, Product, RegistrationRule, Secret, Serial, Timestamp,
+    Device, NewPackage, Over, Package, PackageFile, PackageId, Product, ProductKeys, RegistrationRule,
+    Secret, Serial, Timestamp,
 };
-use otaru_wire::{DeviceId, DeviceName, ProductKey};
+use otaru_wire::{DeviceId, DeviceName, DigestMethod, Module, ProductKey, Version};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
@@ -190,14 +191,12 @@ impl Catalog for Sqlite {
 
     fn add_package(&self, package: NewPackage, now: Timestamp) -> Answer<'_, Package> {
         self.writing(move |connection| {
-            must_have_product(connection, &package.product)?;
             connection
                 .prepare_cached(
-                    "INSERT INTO packages (product, module, version, extra, digest_method, created_at, sent_over) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    "INSERT INTO packages (module, version, extra, digest_method, created_at, sent_over) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?
                 .execute((
-                    package.product.as_str(),
                     package.module.as_str(),
                     package.version.as_str(),
                     package.extra.as_deref(),
@@ -206,6 +205,13 @@ impl Catalog for Sqlite {
                     package.over.as_str(),
                 ))?;
             let id = connection.last_insert_rowid();
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO package_products (package, position, product) VALUES (?1, ?2, ?3)",
+            )?;
+            for (position, product) in package.products.iter().enumerate() {
+                must_have_product(connection, product)?;
+                insert.execute((id, int(position as u64), product.as_str()))?;
+            }
             let mut known = connection.prepare_cached("SELECT 1 FROM files WHERE sha256 = ?1")?;
             let mut insert = connection.prepare_cached(
                 "INSERT INTO package_files (package, position, name, sha256) VALUES (?1, ?2, ?3, ?4)",
@@ -224,10 +230,8 @@ impl Catalog for Sqlite {
     fn package(&self, id: PackageId) -> Answer<'_, Package> {
         self.reading(move |connection| {
             let sql = format!("SELECT {PACKAGE} FROM packages WHERE id = ?1");
-            let row = connection.prepare_cached(&sql)?.query_row([int(id.0)], bare_package);
-            let mut package = found(row, What::Package)?;
-            package.spec.files = package_files(connection, package.id)?;
-            Ok(package)
+            let row = connection.prepare_cached(&sql)?.query_row([int(id.0)], row_of_package);
+            package(connection, found(row, What::Package)?)
         })
     }
 
@@ -238,38 +242,62 @@ impl Catalog for Sqlite {
                 must_have_product(connection, product)?;
             }
             let sql = format!(
-                "SELECT {PACKAGE} FROM packages WHERE id > ?1 AND (?2 IS NULL OR product = ?2) \
+                "SELECT {PACKAGE} FROM packages WHERE id > ?1 AND (?2 IS NULL OR id IN \
+                     (SELECT package FROM package_products WHERE product = ?2)) \
                  ORDER BY id LIMIT ?3"
             );
             let after = page.after.map_or(0, |id| int(id.0));
             let product = product.as_ref().map(ProductKey::as_str);
-            let mut packages =
-                list(connection, &sql, params![after, product, limit(page.limit)], bare_package)?;
-            for package in &mut packages {
-                package.spec.files = package_files(connection, package.id)?;
-            }
-            Ok(packages)
+            let rows = list(connection, &sql, params![after, product, limit(page.limit)], row_of_package)?;
+            rows.into_iter().map(|row| package(connection, row)).collect()
         })
     }
 }
 
-const PACKAGE: &str = "id, product, module, version, extra, digest_method, created_at, sent_over";
+const PACKAGE: &str = "id, module, version, extra, digest_method, created_at, sent_over";
 
-/// A package without its files.
-fn bare_package(row: &Row<'_>) -> rusqlite::Result<Package> {
-    Ok(Package {
+/// A package as far as its own row tells it.
+struct PackageRow {
+    id: PackageId,
+    module: Module,
+    version: Version,
+    extra: Option<String>,
+    digest_method: DigestMethod,
+    created_at: Timestamp,
+    over: Over,
+}
+
+fn row_of_package(row: &Row<'_>) -> rusqlite::Result<PackageRow> {
+    Ok(PackageRow {
         id: PackageId(number(row, 0)?),
-        spec: NewPackage {
-            product: text(row, 1)?,
-            module: text(row, 2)?,
-            version: text(row, 3)?,
-            files: Vec::new(),
-            extra: row.get(4)?,
-            digest_method: rows::digest_method(row, 5)?,
-            over: rows::name(row, 7)?,
-        },
-        created_at: time(row, 6)?,
+        module: text(row, 1)?,
+        version: text(row, 2)?,
+        extra: row.get(3)?,
+        digest_method: rows::digest_method(row, 4)?,
+        created_at: time(row, 5)?,
+        over: rows::name(row, 6)?,
     })
+}
+
+fn package(connection: &Connection, row: PackageRow) -> Result<Package, StoreError> {
+    let PackageRow { id, module, version, extra, digest_method, created_at, over } = row;
+    let products = package_products(connection, id)?;
+    let files = package_files(connection, id)?;
+    Ok(Package {
+        id,
+        spec: NewPackage { products, version, module, files, extra, digest_method, over },
+        created_at,
+    })
+}
+
+pub(super) fn package_products(connection: &Connection, id: PackageId) -> Result<ProductKeys, StoreError> {
+    let keys: Vec<ProductKey> = list(
+        connection,
+        "SELECT product FROM package_products WHERE package = ?1 ORDER BY position",
+        params![int(id.0)],
+        |row| text(row, 0),
+    )?;
+    ProductKeys::try_from(keys).map_err(|error| StoreError::Broken(format!("package {id}: {error}")))
 }
 
 fn package_files(connection: &Connection, id: PackageId) -> Result<Vec<PackageFile>, StoreError> {

@@ -10,6 +10,7 @@ mod configs;
 mod errors;
 mod gateways;
 mod keys;
+mod planning;
 mod readers;
 mod rows;
 mod schema;

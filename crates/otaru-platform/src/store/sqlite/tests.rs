@@ -5,7 +5,7 @@ use otaru_wire::ProductKey;
 
 use super::*;
 use crate::store::{
-    Asking as _, Campaigns as _, Catalog as _, Keys as _, TaskToken, Tasks as _, What,
+    Asking as _, Campaigns as _, Catalog as _, Keys as _, Page, Skip, TaskToken, Tasks as _, What,
     contract::store_contract,
 };
 
@@ -43,38 +43,75 @@ async fn a_database_of_a_newer_program_is_refused_and_left_alone() {
     drop(Sqlite::open(Location::File(path.clone())).unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = Sqlite::open(Location::File(path.clone())).err();
-    assert_eq!(refused, Some(StoreError::TooNew { found: 99, known: 5 }));
+    assert_eq!(refused, Some(StoreError::TooNew { found: 99, known: 6 }));
     let version: u32 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
 }
 
-/// Each schema that was ever written is brought to the newest, its tasks as they were.
+/// A database as the program of that schema left it.
+fn old_database(path: &std::path::Path, schema: u32, rows: &str) {
+    let old = Connection::open(path).unwrap();
+    for step in schema::STEPS.iter().take(schema as usize) {
+        old.execute_batch(step).unwrap();
+    }
+    old.pragma_update(None, "user_version", schema).unwrap();
+    old.execute_batch(rows).unwrap();
+}
+
 #[tokio::test]
 async fn a_task_from_before_there_were_attempts_goes_on_as_its_first() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("otaru.db");
-    let old = Connection::open(&path).unwrap();
-    for step in [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")] {
-        old.execute_batch(step).unwrap();
-    }
-    old.pragma_update(None, "user_version", 3).unwrap();
-    old.execute_batch(
+    old_database(
+        &path,
+        3,
         "INSERT INTO products VALUES ('a1', 'aliyun', 's', 1, 'off', 0);
          INSERT INTO devices VALUES (1, 'a1', 'd1', 's', 1, NULL, NULL);
          INSERT INTO packages VALUES (1, 'a1', 'default', '2.0.0', NULL, 'sha256', 1, 'http');
          INSERT INTO campaigns VALUES (1, 1, NULL, '', 60000, 'running', 1, NULL);
          INSERT INTO tasks VALUES
              (1, 1, 1, 1, 'default', '2.0.0', '1.0.0', 'in_progress', 40, NULL, 60000, 1, 2, 3, 60003, 4, 5);",
-    )
-    .unwrap();
-    drop(old);
+    );
     let store = Sqlite::open(Location::File(path)).unwrap();
     let task = store.task(TaskId(1)).await.unwrap().task;
     let rules = otaru_fleet::Rules { timeout: Duration::from_secs(60), ..Default::default() };
     assert_eq!((task.attempt, task.attempts(), &task.rules, task.progress), (1, 1, &rules, 40));
     assert_eq!(store.due(Timestamp(60_003), 9).await.unwrap(), [task]);
     assert_eq!(store.campaign(otaru_fleet::CampaignId(1)).await.unwrap().rules, rules);
+}
+
+#[tokio::test]
+async fn packages_and_skips_from_before_there_were_several_products_keep_their_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("otaru.db");
+    old_database(
+        &path,
+        5,
+        "INSERT INTO products VALUES ('a1', 'aliyun', 's', 1, 'off', 0), ('b2', 'jd', 's', 1, 'off', 0);
+         INSERT INTO files VALUES (zeroblob(32), zeroblob(16), 9, 1);
+         INSERT INTO packages VALUES (1, 'a1', 'default', '2.0.0', NULL, 'sha256', 1, 'http'),
+             (2, 'b2', 'mcu', '3.0.0', '{}', 'md5', 1, 'mqtt');
+         INSERT INTO package_files VALUES (1, 0, 'a.bin', zeroblob(32)), (2, 0, 'b.bin', zeroblob(32));
+         INSERT INTO campaigns VALUES (1, 2, 1, '', 60000, 'ended', 1, 1, 0, 0, NULL, NULL);
+         INSERT INTO skips VALUES (1, 'd1', '{\"why\":\"unknown_device\"}');",
+    );
+    let (a, b) = (ProductKey::new("a1").unwrap(), ProductKey::new("b2").unwrap());
+    let store = Sqlite::open(Location::File(path)).unwrap();
+    let packages = store.packages(None, Page::first(9)).await.unwrap();
+    assert_eq!(
+        packages.iter().map(|package| package.spec.products.only()).collect::<Vec<_>>(),
+        [Some(&a), Some(&b)]
+    );
+    let second = &packages[1];
+    assert_eq!((second.spec.module.as_str(), second.spec.extra.as_deref()), ("mcu", Some("{}")));
+    assert_eq!((second.spec.version.as_str(), second.spec.files.len()), ("3.0.0", 1));
+    assert_eq!(store.packages(Some(&b), Page::first(9)).await.unwrap(), packages[1..]);
+    let skips = store.skips(otaru_fleet::CampaignId(1), Page::first(9)).await.unwrap();
+    let device = otaru_wire::DeviceId { product: b, device: "d1".parse().unwrap() };
+    assert_eq!(skips, [Skip { device, reason: otaru_fleet::SkipReason::UnknownDevice }]);
+    let next = store.add_package(packages[0].spec.clone(), Timestamp(2)).await.unwrap().id;
+    assert_eq!(next, otaru_fleet::PackageId(3), "no number is given twice");
 }
 
 #[tokio::test]
@@ -122,7 +159,7 @@ async fn a_refused_write_takes_nothing_of_its_group_with_it() {
     assert_eq!(kept, 20);
     let refused = Err(StoreError::AlreadyExists { what: What::Product });
     assert!(outcomes.iter().all(|outcome| outcome.is_ok() || *outcome == refused));
-    assert_eq!(store.products(crate::store::Page::first(100)).await.unwrap().len(), 20);
+    assert_eq!(store.products(Page::first(100)).await.unwrap().len(), 20);
 }
 
 #[cfg(unix)]

@@ -1,0 +1,159 @@
+//! One campaign over devices that speak different dialects.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use common::{Agent, Platform, becomes, eventually, otaru};
+use serde_json::{Value, json};
+
+/// The same hardware, with a product for each dialect: the product, its dialect, and the device's half.
+const CLOUDS: [(&str, &str, &str); 3] =
+    [("pumpA", "aliyun", "aliyun"), ("pumpA3", "aliyun", "aliyun-v3"), ("pumpJ", "jd", "jd")];
+
+/// A device that takes its update, and one whose installer says that the flash is worn out. Each product has both.
+const GOOD: &str = "1001";
+const WORN: &str = "1002";
+
+/// Dropped in this order: no device works in a folder that is gone.
+struct Lab {
+    agents: Vec<Agent>,
+    platform: Platform,
+    dir: tempfile::TempDir,
+}
+
+impl Lab {
+    /// A platform with a product for each dialect, and two devices of each.
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let platform = Platform::start(&dir.path().join("data"));
+        let mut lab = Self { agents: Vec::new(), platform, dir };
+        for (product, dialect, half) in CLOUDS {
+            lab.platform.answer(&["product", "create", product, "--dialect", dialect]);
+            lab.device(product, half, GOOD, "");
+            lab.device(product, half, WORN, "[policy]\nmode = \"standard\"");
+        }
+        lab
+    }
+
+    fn device(&mut self, product: &str, half: &str, name: &str, more: &str) {
+        let made = self.platform.answer(&["device", "create", product, name]);
+        let folder = self.folder(product, name);
+        fs::create_dir_all(&folder).unwrap();
+        let (secret, mqtt) = (made["device_secret"].as_str().unwrap(), &self.platform.mqtt);
+        let config = format!(
+            "[device]\ndialect = \"{half}\"\nproduct_key = \"{product}\"\ndevice_name = \"{name}\"\n\
+             device_secret = \"{secret}\"\nversion = \"1.0.0\"\n[broker]\naddress = \"{mqtt}\"\n\
+             [storage]\ndir = \"state\"\n[control]\nsocket = \"agent.sock\"\n{more}\n"
+        );
+        self.agents.push(Agent::start(&folder, "agent", &config));
+        eventually("the device is here", || {
+            let devices = self.platform.answers(&["device", "list", product]);
+            devices
+                .iter()
+                .any(|device| device["device_name"] == name && !device["versions"]["default"].is_null())
+        });
+    }
+
+    fn folder(&self, product: &str, name: &str) -> PathBuf {
+        self.dir.path().join(product).join(name)
+    }
+
+    fn package(&self, firmware: &Path) -> String {
+        let mut order = vec!["package", "create", "--version", "2.0.0"];
+        CLOUDS.iter().for_each(|(product, ..)| order.extend(["--product", product]));
+        order.push(firmware.to_str().unwrap());
+        self.platform.answer(&order)["id"].to_string()
+    }
+
+    /// The task of each product's device of that name, without what differs between any two tasks.
+    fn histories(&self, campaign: &str, name: &str) -> Vec<Value> {
+        let tasks = self.platform.answers(&["task", "list", "--campaign", campaign]);
+        let of = |product: &str| {
+            tasks.iter().find(|task| task["product_key"] == product && task["device"] == name)
+        };
+        let history = |task: &Value| {
+            let told =
+                ["module", "version", "state", "progress", "attempt", "attempts", "reason", "waiting_for"];
+            told.map(|field| task[field].clone()).into_iter().collect()
+        };
+        CLOUDS.iter().map(|(product, ..)| history(of(product).unwrap())).collect()
+    }
+
+    fn all_are(&self, campaign: &str, name: &str, history: &Value) {
+        becomes(&vec![history.clone(); CLOUDS.len()], || self.histories(campaign, name));
+    }
+}
+
+fn tell(folder: &Path, order: &str) -> bool {
+    let told =
+        otaru().args(["agent", "--config"]).arg(folder.join("agent.toml")).args(["--tell", order]).output();
+    told.unwrap().status.success()
+}
+
+#[test]
+fn one_campaign_spans_every_dialect_and_its_tasks_read_the_same() {
+    let lab = Lab::new();
+    let firmware = lab.dir.path().join("firmware.bin");
+    fs::write(&firmware, (0..50_001_u32).map(|at| (at >> 3) as u8).collect::<Vec<_>>()).unwrap();
+    let order = [
+        "campaign",
+        "create",
+        "--package",
+        &lab.package(&firmware),
+        "--retries",
+        "2",
+        "--retry-interval",
+        "9",
+    ];
+    let made = lab.platform.answer(&order);
+    assert_eq!((&made["tasks"], &made["skipped_count"]), (&json!(2 * CLOUDS.len()), &json!(0)));
+    let campaign = made["id"].to_string();
+
+    lab.all_are(&campaign, GOOD, &json!(["default", "2.0.0", "succeeded", 100, 1, 3, null, null]));
+    for (product, ..) in CLOUDS {
+        eventually("the device may say so", || {
+            tell(&lab.folder(product, WORN), "report default -4 worn out")
+        });
+    }
+    let again = "waits to be tried again (attempt 2 of 3)";
+    let failed = "writing failed (-4): worn out";
+    lab.all_are(&campaign, WORN, &json!(["default", "2.0.0", "queued", 0, 2, 3, failed, again]));
+
+    let shown = lab.platform.run(&["task", "list", "--campaign", &campaign]).stdout;
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(CLOUDS.iter().all(|(product, ..)| shown.contains(&format!("{product}/{GOOD}"))), "{shown}");
+    let counts = &lab.platform.answer(&["campaign", "list"])["counts"];
+    assert_eq!(counts, &json!({"queued": CLOUDS.len(), "succeeded": CLOUDS.len()}));
+
+    assert_eq!(lab.platform.answer(&["campaign", "cancel", &campaign])["canceled"], CLOUDS.len());
+    let canceled = "canceled by an operator after the device was told; downloads stop, but it may still install what it has";
+    lab.all_are(&campaign, WORN, &json!(["default", "2.0.0", "canceled", 0, 2, 3, canceled, null]));
+    assert_eq!(lab.platform.run(&["campaign", "watch", &campaign]).status.code(), Some(20));
+}
+
+#[test]
+fn a_device_of_several_products_is_named_with_its_product_and_one_of_no_product_is_skipped() {
+    let lab = Lab::new();
+    let firmware = lab.dir.path().join("firmware.bin");
+    fs::write(&firmware, "2.0.0").unwrap();
+    let package = lab.package(&firmware);
+    let create = |devices: &str| {
+        lab.platform.run(&["campaign", "create", "--package", &package, "--devices", devices])
+    };
+    let refused = create(GOOD);
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && error.contains("PRODUCT/1001"), "{error}");
+
+    lab.platform.answer(&["product", "create", "valve"]);
+    let told = String::from_utf8(create("pumpJ/1001,valve/1001,pumpA/9999").stdout).unwrap();
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(lines[0], "started campaign 1: 1 device");
+    assert!(lines[1].contains("pumpA/9999: the product has no such device"), "{told}");
+    assert!(lines[2].contains("valve/1001: the package is not for its product"), "{told}");
+    assert_eq!(lab.platform.answer(&["task", "list", "--campaign", "1"])["product_key"], "pumpJ");
+}
