@@ -199,8 +199,8 @@ async fn a_task(store: &Sqlite) -> TaskId {
             connection.execute_batch(
                 "INSERT INTO products (key, dialect, secret, created_at) VALUES ('a1', 'onenet', 's', 0);
                  INSERT INTO devices (id, product, name, secret, created_at) VALUES (1, 'a1', 'd1', 's', 0);
-                 INSERT INTO packages (id, product, module, version, digest_method, created_at)
-                     VALUES (1, 'a1', 'default', '2.0.0', 'md5', 0);
+                 INSERT INTO packages (id, module, version, digest_method, created_at)
+                     VALUES (1, 'default', '2.0.0', 'md5', 0);
                  INSERT INTO campaigns (id, package, source_versions, timeout_ms, state, created_at)
                      VALUES (1, 1, '', 1, 'running', 0);
                  INSERT INTO tasks (id, campaign, package, device, module, version, state, progress, timeout_ms,
