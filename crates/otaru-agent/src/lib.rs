@@ -36,6 +36,9 @@ mod fetchers;
 mod folder;
 mod handle;
 mod http;
+#[cfg(test)]
+#[path = "../tests/common/http_server.rs"]
+mod http_server;
 mod install;
 mod link;
 mod number;

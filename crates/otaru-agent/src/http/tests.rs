@@ -1,19 +1,14 @@
 //! Downloads from a small server with every vice.
 
-use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpListener,
-    sync::{
-        atomic::{AtomicUsize, Ordering},
-        mpsc::Receiver,
-    },
-};
+use std::sync::{atomic::Ordering, mpsc::Receiver};
 
 use otaru_wire::dialect::aliyun::StateCode;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
-use crate::certificates::{Vouched, vouched};
+use crate::{
+    certificates::{Vouched, vouched},
+    http_server::{Wire, header, serve},
+};
 
 /// A client that has the answers of its thread in a channel.
 struct Rig {
@@ -72,55 +67,6 @@ impl Rig {
             }
         }
     }
-}
-
-trait Wire: Read + Write {}
-impl<T: Read + Write> Wire for T {}
-
-/// A server that answers every request by `answer`, given the request's head as text; false closes the connection.
-fn serve(
-    tls: Option<Arc<ServerConfig>>,
-    answer: impl Fn(&str, &mut dyn Wire) -> bool + Send + Sync + 'static,
-) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&connections);
-    let answer = Arc::new(answer);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            counter.fetch_add(1, Ordering::SeqCst);
-            let (answer, tls) = (Arc::clone(&answer), tls.clone());
-            thread::spawn(move || {
-                let stream = stream.unwrap();
-                let mut wire: BufReader<Box<dyn Wire>> = BufReader::new(match tls {
-                    Some(config) => {
-                        Box::new(StreamOwned::new(ServerConnection::new(config).unwrap(), stream))
-                    }
-                    None => Box::new(stream),
-                });
-                loop {
-                    let mut request = String::new();
-                    while !request.ends_with("\r\n\r\n") {
-                        if wire.read_line(&mut request).unwrap_or(0) == 0 {
-                            return;
-                        }
-                    }
-                    if !answer(&request, wire.get_mut()) {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    (address, connections)
-}
-
-fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
-    request.lines().find_map(|line| {
-        let (found, value) = line.split_once(": ")?;
-        found.eq_ignore_ascii_case(name).then_some(value)
-    })
 }
 
 fn image(len: usize) -> Vec<u8> {
