@@ -38,7 +38,13 @@ struct Answer {
 
 impl Rig {
     fn ask(&self, id: u32, url: &str, range: ByteRange) {
-        self.fetcher.fetch(FetchRequest { id: RequestId(id), url: url.to_owned(), range, etag: None });
+        self.fetcher.fetch(FetchRequest {
+            id: RequestId(id),
+            url: url.to_owned(),
+            range,
+            etag: None,
+            authorization: None,
+        });
     }
 
     fn next(&self) -> FetchEvent {
@@ -125,6 +131,7 @@ fn a_validator_is_sent_as_if_range() {
         url: format!("http://{server}/"),
         range: ByteRange { start: 2, end: 10 },
         etag: Some("\"e-1\"".to_owned()),
+        authorization: None,
     });
     assert!(matches!(rig.next(), FetchEvent::Head(_, head) if head.status == 206));
 }
@@ -236,6 +243,28 @@ fn redirects_are_followed_but_not_for_ever() {
     assert_eq!(answer.body, image(10)[3..], "the range is asked of the new place too");
     let answer = rig.fetch(2, &format!("http://{server}/loop"), range);
     assert_eq!(answer.result, Err(FetchError::Redirected));
+}
+
+#[test]
+fn a_proof_goes_to_the_links_own_host_and_nowhere_else() {
+    let (other, _) = serve(None, |request, wire| {
+        assert_eq!(header(request, "authorization"), None);
+        answer_range(&image(10), request, wire)
+    });
+    let (server, _) = serve(None, move |request, wire| {
+        assert_eq!(header(request, "authorization"), Some("version=2018-10-31&res=products%2F1"));
+        let head = format!("HTTP/1.1 302 Found\r\nLocation: http://{other}/\r\nContent-Length: 0\r\n\r\n");
+        wire.write_all(head.as_bytes()).is_ok()
+    });
+    let rig = rig(|_| {});
+    rig.fetcher.fetch(FetchRequest {
+        id: RequestId(1),
+        url: format!("http://{server}/"),
+        range: ByteRange { start: 0, end: 10 },
+        etag: None,
+        authorization: Some("version=2018-10-31&res=products%2F1".to_owned()),
+    });
+    assert!(matches!(rig.next(), FetchEvent::Head(_, head) if head.status == 206));
 }
 
 #[test]
