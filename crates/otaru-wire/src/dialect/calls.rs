@@ -40,6 +40,19 @@ pub trait CallHalf: Sync {
     /// [`LoginError::Malformed`] if the secret is none of this dialect.
     fn write_authorization(&self, credentials: &Credentials, now_s: u64) -> Result<String, LoginError>;
 
+    /// A question that changes nothing on the platform, nor tells it anything: a new version on trial asks it, before it is
+    /// confirmed and may be told of. Its answer is for [`CallHalf::read_believed`].
+    ///
+    /// # Errors
+    /// As [`CallHalf::write_call`].
+    fn write_probe(&self, device: &DeviceId) -> Result<Call, WriteError>;
+
+    /// Whether the platform was there and believed the device, whatever it was asked and whatever it said of that.
+    ///
+    /// # Errors
+    /// [`AnswerError`] if it was not, did not, or somebody else answered.
+    fn read_believed(&self, answer: &Answer) -> Result<(), AnswerError>;
+
     /// How many bytes of a file are asked for at once, where the user does not say.
     fn piece_bytes(&self) -> u64;
 

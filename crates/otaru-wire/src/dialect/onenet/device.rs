@@ -205,6 +205,23 @@ impl CallHalf for Device {
         Ok(self.claim(&credentials.id, &self.signing.form, expires_s).sign(&key(credentials)?))
     }
 
+    fn write_probe(&self, device: &DeviceId) -> Result<Call, WriteError> {
+        let call = Ask::Versions.call(self.generation, device, None);
+        call.map_err(|error| WriteError::Unsound(error.to_string()))
+    }
+
+    fn read_believed(&self, answer: &Answer) -> Result<(), AnswerError> {
+        let ask = Ask::Version(Versions::default()); // whose answer may hold anything
+        match Reply::read(self.generation, &ask, answer) {
+            Ok(Reply::Refused(refusal @ (Refusal::NotAuthentic | Refusal::Internal))) => {
+                self.refused(&ask, refusal).map(drop)
+            }
+            Ok(_) => Ok(()),
+            Err(Unanswered::Unreadable(error)) => Err(error.into()),
+            Err(Unanswered::Http { status }) => Err(http_error(status)),
+        }
+    }
+
     /// 64 KiB. The vendor's example asks for 4096 bytes (onenet §8), for the memory of small devices; each piece costs two calls
     /// here, and one connection serves no more than 1000 (onenet §5).
     fn piece_bytes(&self) -> u64 {

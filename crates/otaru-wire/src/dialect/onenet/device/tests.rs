@@ -342,3 +342,32 @@ fn the_notice_over_mqtt_says_poll_and_is_replied_to_with_its_number() {
     let (device, proof) = inform::read_login(&login).unwrap();
     assert_eq!((device, proof.verify(&samples::key(), 1_800_000_000)), (me, Ok(())));
 }
+
+/// Sources: onenet §2.1, §2.2: versions are read back without a side effect; §4.1: who is not believed.
+#[test]
+fn a_probe_changes_nothing_and_any_answer_says_whether_the_device_is_believed() {
+    for (generation, target) in [
+        (Generation::Token, "/ota/device/version?dev_id=700100200"),
+        (Generation::Tid, "/ota/PrdTest001/meter-01/version"),
+        (Generation::Fuse, "/fuse-ota/PrdTest001/meter-01/version"),
+    ] {
+        let half = half(generation);
+        let call = half.write_probe(&me(generation)).unwrap();
+        assert_eq!((call.method, call.target.as_str(), call.body.len()), (Verb::Get, target, 0));
+        let succ = |data: &str| answer(200, &format!(r#"{{"errno":0,"code":0{data}}}"#));
+        for data in ["", r#","data":{"s_version":"1.0.0"}"#, r#","data":{"dev_id":[]}"#, r#","data":null"#] {
+            assert_eq!(half.read_believed(&succ(data)), Ok(()), "{data}");
+        }
+        assert_eq!(half.read_believed(&refused(generation, 20)), Ok(()), "it knows whose Task is over");
+        let code = Refusal::NotAuthentic.number(generation);
+        let not_authentic = Err(AnswerError::NotAuthentic { code });
+        assert_eq!(half.read_believed(&refused(generation, code)), not_authentic);
+        assert_eq!(half.read_believed(&answer(401, "")), Err(AnswerError::NotAuthentic { code: 401 }));
+        for other in
+            [refused(generation, 7), answer(502, ""), answer(200, "<html>log in</html>"), answer(200, "{}")]
+        {
+            let error = half.read_believed(&other).unwrap_err();
+            assert!(!matches!(error, AnswerError::NotAuthentic { .. }), "{error}");
+        }
+    }
+}
