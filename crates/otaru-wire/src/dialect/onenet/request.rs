@@ -152,13 +152,18 @@ pub struct Signed {
 }
 
 impl Signed {
+    /// Does it ask for a file? Then no client may take what it is answered for one, whatever goes wrong.
+    pub fn asks_for_file(&self) -> bool {
+        matches!(self.ask, Ask::Download { .. })
+    }
+
     /// What it asks, if one of the keys proves it: the product's and the device's are both good (onenet §3.1). `now_s` as
     /// in [`Authorization::verify`].
     ///
     /// # Errors
     /// [`Rejection`] if none of them does, or the proof expired.
     pub fn open(self, keys: &[AccessKey], now_s: u64) -> Result<Ask, Rejection> {
-        let download = matches!(self.ask, Ask::Download { .. });
+        let download = self.asks_for_file();
         match prove(&self.authorization, keys, now_s) {
             Ok(()) => Ok(self.ask),
             Err(error) => {

@@ -112,6 +112,29 @@ impl Step {
         }
     }
 
+    /// What it says, for people.
+    pub fn meaning(self) -> &'static str {
+        use {DownloadFailure as Download, UpgradeFailure as Upgrade};
+        match self {
+            Step::Percent(0..100) => "it is being downloaded",
+            Step::Percent(_) | Step::Downloaded => "it is downloaded",
+            Step::DownloadFailed(Download::Storage) => "no storage space",
+            Step::DownloadFailed(Download::Memory) => "out of memory while downloading",
+            Step::DownloadFailed(Download::Timeout) => "a download request timed out",
+            Step::DownloadFailed(Download::Battery) => "the battery is too low to download",
+            Step::DownloadFailed(Download::Signal) => "the signal is too weak",
+            Step::DownloadFailed(Download::Other) => "the download failed",
+            Step::Upgraded => "it is installed",
+            Step::UpgradeFailed(Upgrade::Battery) => "the battery is too low to install",
+            Step::UpgradeFailed(Upgrade::Memory) => "out of memory while installing",
+            Step::UpgradeFailed(Upgrade::Version) => "the package does not match the target version",
+            Step::UpgradeFailed(Upgrade::Digest) => "the MD5 does not match",
+            Step::UpgradeFailed(Upgrade::Other) => "the upgrade failed",
+            Step::UpgradeFailed(Upgrade::Tries) => "every try is spent",
+            Step::UpgradeFailed(Upgrade::Expired) => "the task expired",
+        }
+    }
+
     /// The step of that number; none if there is none.
     pub fn from_number(number: i128) -> Option<Self> {
         let number = u8::try_from(number).ok()?;
