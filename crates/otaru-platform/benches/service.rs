@@ -15,7 +15,7 @@ use otaru_platform::{
     files::{Files as _, LocalFiles},
     gateway::{Admitted, Delivery, Entry, Ingest as _, Verdict},
     links::{Grant, Links},
-    service::{Options, Outbox, PackageOrder, Parts, ProductOrder, Service, system_clock},
+    service::{DeviceOrder, Options, Outbox, PackageOrder, Parts, ProductOrder, Service, system_clock},
     store::{Location, Page, Sqlite},
 };
 use otaru_wire::{
@@ -104,7 +104,7 @@ async fn devices(service: &Service) -> Outcome<Vec<Login>> {
     let mut made = Vec::new();
     for number in 0..DEVICES {
         let id = DeviceId { product: product.clone(), device: format!("d{number:05}").parse()? };
-        made.push(service.create_device(id, None));
+        made.push(service.create_device(DeviceOrder::new(id)));
     }
     let mut logins = Vec::new();
     for device in join_all(made).await {

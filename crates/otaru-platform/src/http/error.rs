@@ -87,7 +87,9 @@ impl From<ServiceError> for ApiError {
         match error {
             ServiceError::Store(error) => error.into(),
             ServiceError::Package(error) => Self::bad_request("bad_package", error),
-            ServiceError::Extra(_) | ServiceError::Notice { .. } => Self::bad_request("bad_package", error),
+            ServiceError::Extra(_) | ServiceError::Notice { .. } | ServiceError::Untellable { .. } => {
+                Self::bad_request("bad_package", error)
+            }
             ServiceError::LongLinks { .. } => Self::bad_request("long_links", error)
                 .next("give the device a shorter name, or the platform a --public-url with a shorter path"),
             ServiceError::BadSecret | ServiceError::BadAccessKey(_) => Self::bad_request("bad_secret", error),

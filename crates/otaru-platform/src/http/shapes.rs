@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub use campaigns::*;
 pub use configs::*;
 pub use otaru_fleet::{
-    CampaignId, CampaignState, Dialect, Over, PackageId, ProductKeys, Registrants, TaskId, TaskState,
+    CampaignId, CampaignState, Dialect, Over, PackageId, ProductKeys, Registrants, Serial, TaskId, TaskState,
 };
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 use serde::{Deserialize, Serialize};
@@ -106,6 +106,10 @@ pub struct NewDevice {
     /// The secret it has already, e.g. from the vendor's cloud; a fresh one is made if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_secret: Option<String>,
+    /// What it knows itself by before it knows its name, where its dialect has that (OneNET's `authInfo`); unique within the
+    /// product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<Serial>,
 }
 
 /// The answer to `POST …/devices`, the only one that shows the secret.

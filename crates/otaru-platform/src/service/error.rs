@@ -3,6 +3,7 @@
 use otaru_fleet::{Dialect, PackageError, Product, TaskState};
 use otaru_wire::{NoticeError, ProductKey, dialect::onenet::AuthorizationError};
 
+use super::Untellable;
 use crate::{
     files::{FileId, OpenError},
     store::{StoreError, What},
@@ -35,6 +36,14 @@ pub enum ServiceError {
         dialect: Dialect,
         /// What the dialect has no word for.
         error: NoticeError,
+    },
+    /// No device of a product could be told of the package when it asks.
+    #[error("product {product}: {problem}")]
+    Untellable {
+        /// The product.
+        product: ProductKey,
+        /// What its devices cannot be told.
+        problem: Untellable,
     },
     /// A secret that was brought along cannot be one.
     #[error("a secret has 1 to 128 printable ASCII characters without blanks")]

@@ -46,15 +46,16 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use otaru_fleet::Timestamp;
+use otaru_fleet::{Rigor, Timestamp};
 use otaru_wire::{DeviceId, GatewayRefusal, mqtt::Message};
 use tokio::sync::watch;
 
 pub use error::{GrantError, ServiceError};
-pub use onenet::{Piece, Served};
+pub use onenet::{Piece, Served, Untellable};
 pub use registration::RegistrationError;
 pub use views::{
-    CampaignStarted, CampaignView, ConfigView, DeviceView, PackageOrder, ProductOrder, ServedFile, TaskView,
+    CampaignStarted, CampaignView, ConfigView, DeviceOrder, DeviceView, PackageOrder, ProductOrder,
+    ServedFile, TaskView,
 };
 
 use crate::{
@@ -151,6 +152,8 @@ pub struct Options {
     /// How long after a start no deadline of a task is kept. Default 120 s. Devices that finished or answered while the
     /// platform was down get to say so: a fault of ours must not cost them their task or an attempt.
     pub grace: Duration,
+    /// How much order OneNET's devices must keep in what they say of their tasks. Default: lenient.
+    pub rigor: Rigor,
     /// How long to leave a store alone that does not work, and a device that does not take its notice. Default 1 s.
     pub try_again_after: Duration,
 }
@@ -163,6 +166,7 @@ impl Default for Options {
             queued_reports_per_device: 32,
             cached_devices: 65_536,
             grace: Duration::from_secs(120),
+            rigor: Rigor::default(),
             try_again_after: Duration::from_secs(1),
         }
     }

@@ -2,12 +2,14 @@
 
 use futures_util::future::try_join_all;
 use otaru_fleet::{
-    Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, RegistrationRule, Secret, TaskId,
+    Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, RegistrationRule, TaskId,
     Timestamp,
 };
 use otaru_wire::{DeviceId, DeviceName, MAX_URL_BYTES, ProductKey};
 
-use super::{DeviceView, PackageOrder, ProductOrder, Service, ServiceError, dialects, secrets};
+use super::{
+    DeviceOrder, DeviceView, PackageOrder, ProductOrder, Service, ServiceError, dialects, onenet, secrets,
+};
 use crate::{
     files::{FileId, Stored},
     links::MAX_TARGET_BYTES,
@@ -56,13 +58,14 @@ impl Service {
         Ok(self.store().set_registration(product, rule).await?)
     }
 
-    /// Makes a device. With `secret`, it keeps the one it has from its vendor's cloud, so that its firmware needs no
+    /// Makes a device. With a secret, it keeps the one it has from its vendor's cloud, so that its firmware needs no
     /// change; without, it gets a fresh one, in the form that its product's dialect has.
     ///
     /// # Errors
-    /// It exists already, its product does not, its names are too long for links, the secret cannot be one, or the
-    /// store's or the system's errors.
-    pub async fn create_device(&self, id: DeviceId, secret: Option<Secret>) -> Result<Device, ServiceError> {
+    /// It exists already, its product does not, its names are too long for links, the secret cannot be one, another device of
+    /// the product has its serial, or the store's or the system's errors.
+    pub async fn create_device(&self, order: DeviceOrder) -> Result<Device, ServiceError> {
+        let DeviceOrder { id, secret, serial } = order;
         let dialect = self.store().product(&id.product).await?.dialect;
         let longest = self.inner.parts.links.longest_target(&id);
         // A device of a dialect of questions makes its links itself.
@@ -70,8 +73,7 @@ impl Service {
             return Err(ServiceError::LongLinks { len: longest });
         }
         let secret = secrets::brought_or_fresh(dialect, secret)?;
-        let device =
-            Device { id, secret, serial: None, gateway: None, created_at: self.now(), last_seen_at: None };
+        let device = Device { id, secret, serial, gateway: None, created_at: self.now(), last_seen_at: None };
         self.store().add_device(device.clone()).await?;
         self.inner.devices.forget(&device.id);
         Ok(device)
@@ -200,6 +202,10 @@ fn check_extra(package: &Package) -> Result<(), ServiceError> {
 
 /// Refuses, while an operator is there to hear it, a package that a product's dialect could not tell its devices of.
 fn check_notice(product: &Product, package: &Package) -> Result<(), ServiceError> {
+    if product.dialect == Dialect::Onenet {
+        let told = onenet::can_tell(&package.spec);
+        return told.map_err(|problem| ServiceError::Untellable { product: product.key.clone(), problem });
+    }
     let Some(half) = dialects::half(product.dialect) else { return Ok(()) };
     let device = DeviceId {
         product: product.key.clone(),

@@ -21,7 +21,7 @@ use otaru_wire::{
 use sha2::Sha256;
 use tracing::{debug, error, info, warn};
 
-use super::{Service, ServiceError, meters, tokens::random_hex};
+use super::{DeviceOrder, Service, ServiceError, meters, tokens::random_hex};
 use crate::store::{StoreError, What};
 
 /// Wrong proofs of one product in a minute, after which none of its registrations is looked at until the minute is over:
@@ -187,7 +187,7 @@ impl Service {
         if !made.count(&id.product, self.now()) {
             return Err(RegistrationError::TooMany);
         }
-        match self.create_device(id.clone(), None).await {
+        match self.create_device(DeviceOrder::new(id.clone())).await {
             Ok(device) => Ok(device),
             // It asked twice at the same moment: both get the same.
             Err(ServiceError::Store(StoreError::AlreadyExists { what: What::Device })) => {

@@ -21,7 +21,7 @@ use crate::{
 const TRIES: u32 = 600;
 
 /// A task that changes this often between read and write is not going to hold still.
-const DECISIONS: u32 = 16;
+pub(super) const DECISIONS: u32 = 16;
 
 /// How long after a logged fault of a device its further ones are only counted.
 const QUIET: Duration = Duration::from_secs(60);
@@ -214,7 +214,11 @@ impl Service {
         }
     }
 
-    async fn open_task(&self, device: &DeviceId, module: &Module) -> Result<Option<Task>, StoreError> {
+    pub(super) async fn open_task(
+        &self,
+        device: &DeviceId,
+        module: &Module,
+    ) -> Result<Option<Task>, StoreError> {
         let tasks = self.store().open_tasks(device).await?;
         Ok(tasks.into_iter().find(|task| task.module == *module))
     }
@@ -222,6 +226,17 @@ impl Service {
     /// Writes a decision on a task as it was read, and tells everyone who should know.
     pub(super) async fn apply(&self, seen: &Task, next: Next) -> Result<Applied, StoreError> {
         let applied = self.store().apply(seen, next.clone()).await?;
+        if applied == Applied::Done {
+            self.changed(seen, &after(seen.clone(), next));
+        }
+        Ok(applied)
+    }
+
+    /// Writes that a task succeeded because its device said that it runs the target, and that it does.
+    pub(super) async fn apply_upgraded(&self, seen: &Task, next: Next) -> Result<Applied, StoreError> {
+        let Task { device, module, version, .. } = seen;
+        let (decision, now) = (Some((seen.clone(), next.clone())), self.now());
+        let applied = self.store().reported(device, module, version, decision, now).await?;
         if applied == Applied::Done {
             self.changed(seen, &after(seen.clone(), next));
         }

@@ -2,9 +2,9 @@
 
 use otaru_fleet::{
     Campaign, ConfigHold, Device, DeviceConfig, Dialect, Hold, Over, ProductKeys, RegistrationRule, Secret,
-    Task,
+    Serial, Task,
 };
-use otaru_wire::{Digest, DigestMethod, Module, ProductKey, Version};
+use otaru_wire::{DeviceId, Digest, DigestMethod, Module, ProductKey, Version};
 
 use crate::{
     files::FileId,
@@ -28,6 +28,29 @@ impl ProductOrder {
     /// A product with a fresh secret, none of whose devices registers itself.
     pub fn new(key: ProductKey, dialect: Dialect) -> Self {
         Self { key, dialect, secret: None, registration: RegistrationRule::default() }
+    }
+}
+
+/// A device as an operator orders it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceOrder {
+    /// Who it is.
+    pub id: DeviceId,
+    /// The secret that it has in flash already, from its vendor's cloud; a fresh one if there is none.
+    pub secret: Option<Secret>,
+    /// What it knows itself by before it knows its name, where its dialect has that.
+    pub serial: Option<Serial>,
+}
+
+impl DeviceOrder {
+    /// A device with a fresh secret and no serial.
+    pub fn new(id: DeviceId) -> Self {
+        Self { id, secret: None, serial: None }
+    }
+
+    /// A device that brings its secret along.
+    pub fn with_secret(id: DeviceId, secret: Secret) -> Self {
+        Self { secret: Some(secret), ..Self::new(id) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use otaru_platform::http::shapes::{CampaignId, Dialect, Listed, Over, PackageId, Registrants};
+use otaru_platform::http::shapes::{CampaignId, Dialect, Listed, Over, PackageId, Registrants, Serial};
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 
 #[derive(Debug, Subcommand)]
@@ -138,6 +138,9 @@ pub(crate) enum DeviceCommand {
         /// The secret it has already (default: a new one)
         #[arg(long, value_name = "SECRET")]
         secret: Option<String>,
+        /// What it asks for its name with: OneNET's authInfo
+        #[arg(long, value_name = "TEXT")]
+        serial: Option<Serial>,
     },
     /// List a product's devices and what they run
     List {

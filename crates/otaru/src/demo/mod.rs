@@ -129,7 +129,8 @@ impl Demo {
             bytes_per_second: (image.size / DOWNLOAD_SECONDS).max(1),
         };
         for (index, plan) in plan::devices(count, image.size).into_iter().enumerate() {
-            let new = NewDevice { device_name: DeviceName::new(&*plan.name)?, device_secret: None };
+            let new =
+                NewDevice { device_name: DeviceName::new(&*plan.name)?, device_secret: None, serial: None };
             let secret = calls::create_device(&self.operator, &product, &new)?.device_secret;
             let dir = folder.join("devices").join(&plan.name);
             view.add(&plan.name, image.size, plan.kind.label())?;

@@ -63,8 +63,8 @@ fn told(registration: Registration) -> String {
 pub(crate) fn device(args: Operator<DeviceCommand>) -> anyhow::Result<u8> {
     let client = Client::new(&args.platform)?;
     match args.command {
-        DeviceCommand::Create { product, name, secret } => {
-            let new = NewDevice { device_name: name, device_secret: secret };
+        DeviceCommand::Create { product, name, secret, serial } => {
+            let new = NewDevice { device_name: name, device_secret: secret, serial };
             let made = calls::create_device(&client, &product, &new)?;
             let text = format!(
                 "made device {}/{}\ndevice secret: {}\nnext: put the three into the agent's configuration (docs/agent.md)",

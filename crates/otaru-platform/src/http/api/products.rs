@@ -11,7 +11,7 @@ use crate::{
         extract::{Json, Paging, Path, Query, next},
         shapes,
     },
-    service::{DeviceView, ProductOrder},
+    service::{DeviceOrder, DeviceView, ProductOrder},
 };
 
 pub(crate) async fn create(
@@ -74,9 +74,12 @@ pub(crate) async fn create_device(
     Path(product): Path<ProductKey>,
     Json(order): Json<shapes::NewDevice>,
 ) -> Result<(StatusCode, axum::Json<shapes::DeviceMade>), ApiError> {
-    let secret = order.device_secret.map(Secret::new);
-    let id = DeviceId { product, device: order.device_name };
-    let Device { id, secret, .. } = api.service.create_device(id, secret).await?;
+    let order = DeviceOrder {
+        id: DeviceId { product, device: order.device_name },
+        secret: order.device_secret.map(Secret::new),
+        serial: order.serial,
+    };
+    let Device { id, secret, .. } = api.service.create_device(order).await?;
     let made = shapes::DeviceMade {
         product_key: id.product,
         device_name: id.device,

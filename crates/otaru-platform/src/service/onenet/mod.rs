@@ -2,23 +2,37 @@
 //!
 //! No socket here: a [`Call`] comes in and [`Served`] goes out, and every refusal is already what the device's generation
 //! understands. Nothing is told before the proof that came with a question holds ([`otaru_wire::dialect::onenet::Signed`]).
+//! What a device may say of its task in which stage is decided in [`otaru_fleet::Stage`].
+//!
+//! | file | what is asked |
+//! | --- | --- |
+//! | `versions.rs` | a device tells its versions, or asks for them, or for its name |
+//! | `check.rs` | is there a task? which one was running? |
+//! | `tasks.rs` | is this task still to be done? how far it is, how it ended |
+//! | `download.rs` | a file, or a part of it |
+//! | `refused.rs` | why a question is refused, and how its device hears that |
+//! | `words.rs` | the vendor's steps and numbers in otaru's words |
+
+mod check;
+mod download;
+mod refused;
+mod tasks;
+mod versions;
+mod words;
 
 use otaru_fleet::Dialect;
 use otaru_wire::{
-    ByteRange, DeviceId,
-    dialect::onenet::{
-        self, AccessKey, Ask, DownloadRefusal, Generation, Kind, Refusal, Rejection, Reply, Request, Signed,
-        Versions, Who,
-    },
-    http::{Answer, Call, Head},
+    DeviceId, ProductKey,
+    dialect::onenet::{self, AccessKey, Ask, Generation, Reply, Request, Signed, Who},
+    http::{Answer, Call},
 };
-use tracing::{debug, error, info};
 
 use super::{Service, meters, tokens::random_hex};
-use crate::{
-    files::FileId,
-    store::{Proofs, StoreError},
-};
+use crate::store::{Proofs, StoreError};
+pub use download::Piece;
+use refused::{Fault, Refused};
+pub use words::Untellable;
+pub(super) use words::can_tell;
 
 /// What becomes of a call.
 #[derive(Debug)]
@@ -31,46 +45,11 @@ pub enum Served {
     File(Piece),
 }
 
-/// A piece of a file that a device may have.
-#[derive(Debug)]
-pub struct Piece {
-    /// The file: its SHA-256.
-    pub file: FileId,
-    /// Its length in bytes, as it was taken.
-    pub size: u64,
-    /// Status and headers of the answer.
-    pub head: Head,
-    /// The bytes of the file that are its body.
-    pub range: ByteRange,
+/// Who asks, proven, and how that is answered.
+#[derive(Clone, Copy)]
+struct Asker<'a> {
     generation: Generation,
-}
-
-impl Piece {
-    /// The answer instead, if the file cannot be had after all: no client takes it for one.
-    pub fn refused(&self, why: DownloadRefusal) -> Answer {
-        why.answer(self.generation)
-    }
-}
-
-/// A question that is not answered as it was asked, and to whom.
-struct Refused {
-    generation: Generation,
-    device: Option<DeviceId>,
-    why: Why,
-}
-
-enum Why {
-    /// It cannot be understood, or its proof does not hold. Nobody was asked.
-    Rejected(Rejection),
-    /// The platform cannot tell.
-    Store(StoreError),
-}
-
-impl From<Rejection> for Refused {
-    fn from(rejection: Rejection) -> Self {
-        let (generation, device) = (rejection.generation, rejection.device.clone());
-        Self { generation, device, why: Why::Rejected(rejection) }
-    }
+    device: &'a DeviceId,
 }
 
 impl Service {
@@ -78,99 +57,105 @@ impl Service {
     /// with the device's name.
     pub async fn onenet(&self, call: &Call) -> Served {
         let answered = match onenet::read(call) {
-            Ok(None) | Ok(Some(Request::Bearer(_))) => return Served::NotOurs,
+            Ok(None) => return Served::NotOurs,
             Ok(Some(Request::Signed(signed))) => self.answer_signed(signed).await,
-            Err(rejection) => Err(rejection.into()),
+            Ok(Some(Request::Bearer(bearer))) => self.answer_bearer(bearer).await,
+            Err(rejection) => Err(Box::new(rejection.into())),
         };
         match answered {
-            Ok(Some(served)) => served,
-            Ok(None) => Served::NotOurs,
-            Err(refused) => Served::Answer(self.refuse(refused).await),
+            Ok(served) => served,
+            Err(refused) => Served::Answer(self.refuse(*refused).await),
         }
     }
 
-    async fn answer_signed(&self, signed: Signed) -> Result<Option<Served>, Refused> {
-        let (generation, who) = (signed.generation, signed.who.clone());
-        let Who::Device(device) = who else { return Ok(None) };
-        let failed = |error| Refused { generation, device: Some(device.clone()), why: Why::Store(error) };
-        let keys = self.onenet_keys(&device).await.map_err(failed)?;
-        let ask = signed.open(&keys, self.now().0 / 1000)?;
-        self.inner.seen.note(&device, self.now());
-        let reply = match ask {
-            Ask::Version(versions) => {
-                metrics::counter!(meters::CALLS, "ask" => "version").increment(1);
-                self.versions_reported(&device, &versions).await
-            }
-            Ask::Versions => {
-                metrics::counter!(meters::CALLS, "ask" => "versions").increment(1);
-                self.versions_known(&device).await
-            }
-            _ => return Ok(None),
+    async fn answer_signed(&self, signed: Signed) -> Result<Served, Box<Refused>> {
+        let (generation, file, who) = (signed.generation, signed.asks_for_file(), signed.who.clone());
+        let device = match &who {
+            Who::Device(device) => Some(device),
+            Who::Product(_) => None,
         };
-        Ok(Some(Served::Answer(reply.map_err(failed)?.write(generation, &request_id()))))
+        let refused = |fault| Box::new(Refused { generation, file, device: device.cloned(), fault });
+        let keys = match &who {
+            Who::Device(device) => self.keys_of_device(device).await,
+            Who::Product(product) => self.keys_of_product(product).await,
+        };
+        let keys = keys.map_err(|error| refused(error.into()))?;
+        let ask = signed.open(&keys, self.now().0 / 1000)?;
+        metrics::counter!(meters::CALLS, "ask" => name(&ask)).increment(1);
+        let said = match &who {
+            Who::Device(device) => {
+                self.inner.seen.note(device, self.now());
+                self.answer_device(Asker { generation, device }, ask).await
+            }
+            Who::Product(product) => self.answer_stranger(product, ask).await.map(Said::Reply),
+        };
+        Ok(match said.map_err(refused)? {
+            Said::Reply(reply) => Served::Answer(reply.write(generation, &request_id())),
+            Said::Piece(piece) => Served::File(piece),
+        })
+    }
+
+    async fn answer_device(&self, asker: Asker<'_>, ask: Ask) -> Result<Said, Fault> {
+        let device = asker.device;
+        let reply = match ask {
+            Ask::Version(versions) => self.versions_reported(device, &versions).await,
+            Ask::Versions => self.versions_known(device).await,
+            Ask::Check(check) => self.check_task(asker, &check).await,
+            Ask::Running { kind, cdn } => self.running_task(asker, kind, cdn).await,
+            Ask::TaskCheck(task) => self.task_checked(asker, &task).await,
+            Ask::Step { task, step } => self.step_reported(asker, &task, step).await,
+            Ask::Result { token, step } => self.result_reported(asker, token, step).await,
+            Ask::Download { task, range } => {
+                return self.download(asker, &task, range).await.map(Said::Piece);
+            }
+            Ask::DeviceNumber { .. } => Err(Fault::NoDevice), // its request names no device
+        };
+        reply.map(Said::Reply)
     }
 
     /// What may prove a device: its product's key and its own. None for a device that is not there or speaks otherwise.
-    async fn onenet_keys(&self, device: &DeviceId) -> Result<Vec<AccessKey>, StoreError> {
+    async fn keys_of_device(&self, device: &DeviceId) -> Result<Vec<AccessKey>, StoreError> {
         match self.known_device(device).await {
             Ok(Proofs { dialect: Dialect::Onenet, device, product }) => {
-                let keys = [product, device].map(|secret| AccessKey::from_base64(secret.expose()).ok());
-                Ok(keys.into_iter().flatten().collect())
+                Ok([product, device].iter().flat_map(|key| AccessKey::from_base64(key.expose())).collect())
             }
             Ok(_) | Err(StoreError::NotFound { .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
 
-    async fn versions_reported(&self, device: &DeviceId, versions: &Versions) -> Result<Reply, StoreError> {
-        for (kind, version) in [(Kind::Fota, &versions.fota), (Kind::Sota, &versions.sota)] {
-            if let Some(version) = version {
-                self.note_version(device, &kind.module(), version).await?;
+    /// What may prove a device whose name is not known.
+    async fn keys_of_product(&self, product: &ProductKey) -> Result<Vec<AccessKey>, StoreError> {
+        match self.store().product(product).await {
+            Ok(product) if product.dialect == Dialect::Onenet => {
+                Ok(AccessKey::from_base64(product.secret.expose()).into_iter().collect())
             }
+            Ok(_) | Err(StoreError::NotFound { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
         }
-        Ok(Reply::Done)
     }
+}
 
-    async fn versions_known(&self, device: &DeviceId) -> Result<Reply, StoreError> {
-        let mut versions = Versions::default();
-        for running in self.store().running(device).await? {
-            match Kind::of(&running.module) {
-                Some(Kind::Fota) => versions.fota = Some(running.version),
-                Some(Kind::Sota) => versions.sota = Some(running.version),
-                None => {}
-            }
-        }
-        Ok(Reply::Versions(versions))
-    }
-
-    /// The answer to a question that is refused. Who proves nothing waits for it.
-    async fn refuse(&self, refused: Refused) -> Answer {
-        let Refused { generation, device, why } = refused;
-        let name = device.as_ref().map_or_else(|| "a stranger".to_owned(), DeviceId::to_string);
-        match why {
-            Why::Rejected(rejection) => {
-                let refusal = rejection.refusal();
-                metrics::counter!(meters::CALLS_REFUSED, "why" => refusal.text()).increment(1);
-                // A stranger may not fill the log, under whatever name.
-                if device.is_some_and(|device| self.may_complain(&device)) {
-                    info!(device = name, %rejection, "a question of {name} is refused: {rejection}");
-                } else {
-                    debug!(device = name, %rejection, "a question of {name} is refused: {rejection}");
-                }
-                if refusal == Refusal::NotAuthentic {
-                    self.inner.brake.hold().await;
-                }
-                rejection.answer(&request_id())
-            }
-            Why::Store(problem) => {
-                error!(device = name, %problem, "failed to answer a question of {name}: {problem}");
-                Reply::Refused(Refusal::Internal).write(generation, &request_id())
-            }
-        }
-    }
+enum Said {
+    Reply(Reply),
+    Piece(Piece),
 }
 
 /// Names one answer. Nothing depends on it, so one that cannot be made is left out.
 fn request_id() -> String {
     random_hex::<16>().unwrap_or_default()
+}
+
+const fn name(ask: &Ask) -> &'static str {
+    match ask {
+        Ask::Version(_) => "version",
+        Ask::Versions => "versions",
+        Ask::Check(_) => "check",
+        Ask::TaskCheck(_) => "task_check",
+        Ask::Download { .. } => "download",
+        Ask::Step { .. } => "step",
+        Ask::Running { .. } => "running",
+        Ask::Result { .. } => "result",
+        Ask::DeviceNumber { .. } => "device_number",
+    }
 }

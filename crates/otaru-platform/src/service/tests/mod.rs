@@ -117,6 +117,10 @@ impl World {
     }
 
     fn with(folder: Arc<TempDir>, location: Location, grace: Duration) -> Self {
+        Self::of(folder, location, Options { grace, ..Options::default() })
+    }
+
+    fn of(folder: Arc<TempDir>, location: Location, options: Options) -> Self {
         let store = Sqlite::open(location).unwrap();
         let wire = Arc::new(Wire::default());
         let now = Arc::new(AtomicU64::new(1_700_000_000_000));
@@ -129,9 +133,8 @@ impl World {
             clock: Arc::new(move || Timestamp(clock.load(Ordering::SeqCst))),
             options: Options {
                 notices_per_second: 1_000_000,
-                grace,
                 try_again_after: Duration::from_millis(1),
-                ..Options::default()
+                ..options
             },
         });
         Self { service, store, wire, now, secrets: HashMap::new(), folder }
@@ -142,7 +145,7 @@ impl World {
     }
 
     async fn device(&mut self, name: &str) -> DeviceId {
-        let device = self.service.create_device(id(name), None).await.unwrap();
+        let device = self.service.create_device(DeviceOrder::new(id(name))).await.unwrap();
         self.secrets.insert(device.id.clone(), device.secret);
         device.id
     }

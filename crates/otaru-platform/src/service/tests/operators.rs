@@ -83,11 +83,12 @@ async fn a_device_keeps_the_secret_it_brings_along() {
     let mut world = World::new().await;
     let secret = Secret::new("00112233445566778899aabbccddeeff");
     let pump = id("pump-1");
-    world.service.create_device(pump.clone(), Some(secret.clone())).await.unwrap();
+    world.service.create_device(DeviceOrder::with_secret(pump.clone(), secret.clone())).await.unwrap();
     world.secrets.insert(pump.clone(), secret);
     world.connect(&pump).await;
     for bad in ["", "with blank", "ü", &"x".repeat(200)] {
-        let refused = world.service.create_device(id("pump-2"), Some(Secret::new(bad))).await;
+        let refused =
+            world.service.create_device(DeviceOrder::with_secret(id("pump-2"), Secret::new(bad))).await;
         assert!(matches!(refused, Err(ServiceError::BadSecret)), "{bad:?}");
     }
 }
@@ -108,7 +109,7 @@ async fn the_first_token_is_made_once_and_only_its_hash_is_kept() {
 #[tokio::test]
 async fn secrets_stay_out_of_debug_text() {
     let world = World::new().await;
-    let device = world.service.create_device(id("pump-1"), None).await.unwrap();
+    let device = world.service.create_device(DeviceOrder::new(id("pump-1"))).await.unwrap();
     assert!(!format!("{device:?}").contains(device.secret.expose()));
     let product = world.service.product(&key()).await.unwrap();
     assert!(!format!("{product:?}").contains(product.secret.expose()));

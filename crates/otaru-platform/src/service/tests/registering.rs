@@ -170,16 +170,20 @@ async fn a_registration_is_no_login_and_a_login_no_registration() {
 async fn a_secret_that_a_stock_sdk_would_cut_or_misread_is_not_given() {
     let world = world(Registrants::Listed, false).await;
     for (name, secret) in [("long", "x".repeat(65)), ("quote", "a\"b".into()), ("slash", "a\\b".into())] {
-        world.service.create_device(id(name), Some(Secret::new(secret))).await.unwrap();
+        world.service.create_device(DeviceOrder::with_secret(id(name), Secret::new(secret))).await.unwrap();
         assert_eq!(refused(&world, &form(name, SECRET)).await.0, 409, "{name}");
     }
-    world.service.create_device(id("fits"), Some(Secret::new("x".repeat(64)))).await.unwrap();
+    world
+        .service
+        .create_device(DeviceOrder::with_secret(id("fits"), Secret::new("x".repeat(64))))
+        .await
+        .unwrap();
     assert!(world.service.register(&form("fits", SECRET)).await.is_ok());
 }
 
 /// Every line of the log, with its fields.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
+pub(super) struct Log(pub(super) Arc<Mutex<String>>);
 
 impl tracing::Subscriber for Log {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {

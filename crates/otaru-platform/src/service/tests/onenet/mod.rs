@@ -1,23 +1,34 @@
 //! OneNET without a socket: calls of each generation, and what they are answered.
 
+mod flow;
+mod handles;
 mod informs;
+mod stages;
 mod versions;
 
+use otaru_fleet::Serial;
 use otaru_wire::{
     dialect::onenet::{
-        AccessKey, Ask, Claim, Edition, Generation, Kind, Method, Refusal, Reply, Resource, Versions,
+        self, AccessKey, Ask, Check, Claim, DownloadRefusal, Edition, Generation, Handle, Hardware, Kind,
+        Method, Refusal, Reply, Resource, Step, Terms, Token, Versions,
     },
     http::{Answer, Call},
+    http_range::RangeRequest,
 };
 
-use super::*;
+use super::{registering::Log, *};
 
 /// The access key of the sheet's worked example (onenet §3.2).
 const PRODUCT_KEY: &str = "S2V5T2ZUaGVGYWN0U2hlZXRTZXJ2ZXJUZXN0MDAwMQ==";
 
 /// A platform with one product of this dialect.
 async fn platform() -> World {
-    let world = World::open(Arc::new(tempfile::tempdir().unwrap()), Location::Memory);
+    platform_with(Options::default()).await
+}
+
+async fn platform_with(options: Options) -> World {
+    let options = Options { grace: Duration::ZERO, ..options };
+    let world = World::of(Arc::new(tempfile::tempdir().unwrap()), Location::Memory, options);
     let order =
         ProductOrder { secret: Some(Secret::new(PRODUCT_KEY)), ..ProductOrder::new(key(), Dialect::Onenet) };
     world.service.create_product(order).await.unwrap();
@@ -45,10 +56,47 @@ impl World {
         }
     }
 
+    /// The task that a device which runs 1.0.0 is told of.
+    async fn offered(&self, generation: Generation, device: &DeviceId) -> onenet::Task {
+        match self.asks(generation, device, &check("1.0.0")).await {
+            Reply::Task(task) => task,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A device that knows itself by a serial.
+    async fn numbered(&mut self, name: &str, serial: &Serial) -> DeviceId {
+        let order = DeviceOrder { serial: Some(serial.clone()), ..DeviceOrder::new(id(name)) };
+        let device = self.service.create_device(order).await.unwrap();
+        self.secrets.insert(device.id.clone(), device.secret);
+        device.id
+    }
+
     /// A device asks and understands the reply.
     async fn asks(&self, generation: Generation, device: &DeviceId, ask: &Ask) -> Reply {
         let answer = self.serve(&self.question(generation, device, ask)).await;
         Reply::read(generation, ask, &answer).unwrap()
+    }
+}
+
+/// What a device asks for its application, running this version.
+fn check(running: &str) -> Ask {
+    Ask::Check(Check { kind: Kind::Sota, running: v(running), hardware: Hardware::default() })
+}
+
+/// The number by which a download is refused. No client takes the answer for a file: it has no length, or no bytes.
+fn refused_download(generation: Generation, answer: &Answer) -> u8 {
+    let header = |name| answer.head.headers.value(name);
+    match generation {
+        Generation::Token => {
+            assert_eq!((header("Content-Length"), header("Transfer-Encoding")), (None, Some("chunked")));
+            let [byte] = answer.body[..] else { panic!("{} bytes", answer.body.len()) };
+            byte
+        }
+        Generation::Tid | Generation::Fuse => {
+            assert!(answer.head.status >= 400 && answer.body.is_empty());
+            header("Ota-Errno").unwrap().parse().unwrap()
+        }
     }
 }
 

@@ -83,7 +83,11 @@ async fn who_proves_nothing_changes_nothing_and_is_told_so_in_its_own_envelope()
     let aliyun = ProductKey::new("a1Other").unwrap();
     world.service.create_product(ProductOrder::new(aliyun.clone(), Dialect::Aliyun)).await.unwrap();
     let spoken_otherwise = DeviceId { product: aliyun, device: meter.device.clone() };
-    world.service.create_device(spoken_otherwise.clone(), Some(Secret::new(PRODUCT_KEY))).await.unwrap();
+    world
+        .service
+        .create_device(DeviceOrder::with_secret(spoken_otherwise.clone(), Secret::new(PRODUCT_KEY)))
+        .await
+        .unwrap();
     let before = world.store.dump().await;
 
     let report = Ask::Version(Versions::one(Kind::Sota, v("6.6.6")));

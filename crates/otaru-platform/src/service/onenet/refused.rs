@@ -1,0 +1,145 @@
+//! Why a question is refused, and how its device hears that.
+
+use otaru_fleet::OutOfTurn;
+use otaru_wire::{
+    DeviceId,
+    dialect::onenet::{DownloadRefusal, Generation, Refusal, Rejection, Reply},
+    http::Answer,
+};
+use tracing::{debug, error, info};
+
+use super::{Service, Untellable, meters, request_id};
+use crate::store::{StoreError, What};
+
+/// A question that is refused.
+pub(super) struct Refused {
+    pub(super) generation: Generation,
+    /// Was a file asked for? Then no client may take the answer for one.
+    pub(super) file: bool,
+    /// Who asked, as far as that is told; without a proof it may be a lie.
+    pub(super) device: Option<DeviceId>,
+    pub(super) fault: Fault,
+}
+
+/// Why a question is refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// Nobody was asked.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    #[error("no device is known by that")]
+    NoDevice,
+    #[error("there is no task for it")]
+    NoTask,
+    #[error("it runs what it was to be brought to")]
+    AlreadyThere,
+    #[error("its tasks have no such token or tid")]
+    ForeignTask,
+    #[error("the token of its task is good no more")]
+    Expired,
+    #[error("its task is no longer to be fetched")]
+    NotOpen,
+    #[error(transparent)]
+    OutOfTurn(#[from] OutOfTurn),
+    /// The older report of a result knows one number for everything that is wrong with a token (onenet §4.1).
+    #[error("the token of its result is none of its own or good no more")]
+    ResultToken,
+    /// A bug: such a package is refused when it is made.
+    #[error("its task cannot be told: {0}")]
+    Untellable(#[from] Untellable),
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { what: What::Task } => Fault::ForeignTask,
+            other => Fault::Store(other),
+        }
+    }
+}
+
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        let Rejection { generation, download, ref device, .. } = rejection;
+        Self { generation, file: download, device: device.clone(), fault: Fault::Rejected(rejection) }
+    }
+}
+
+impl From<Rejection> for Box<Refused> {
+    fn from(rejection: Rejection) -> Self {
+        Box::new(rejection.into())
+    }
+}
+
+impl Fault {
+    fn refusal(&self) -> Refusal {
+        match self {
+            Fault::Rejected(rejection) => rejection.refusal(),
+            Fault::NoDevice | Fault::ResultToken => Refusal::NotAuthentic,
+            Fault::NoTask | Fault::Untellable(_) => Refusal::NoTask,
+            Fault::AlreadyThere => Refusal::AlreadyThere,
+            Fault::ForeignTask => Refusal::ForeignTask,
+            Fault::Expired => Refusal::Expired,
+            Fault::NotOpen => Refusal::NotOpen,
+            Fault::OutOfTurn(OutOfTurn::Over) => Refusal::Finished,
+            Fault::OutOfTurn(OutOfTurn::Canceled) => Refusal::Canceled,
+            Fault::OutOfTurn(OutOfTurn::NotNow { .. }) => Refusal::NotNow,
+            Fault::Store(_) => Refusal::Internal,
+        }
+    }
+
+    /// What a client hears that asked for a file (onenet §4.3).
+    fn download_refusal(&self, generation: Generation) -> DownloadRefusal {
+        match self {
+            Fault::Rejected(rejection) => rejection.into(),
+            Fault::ForeignTask if generation == Generation::Token => DownloadRefusal::NotAuthentic,
+            Fault::ForeignTask | Fault::NoTask => DownloadRefusal::NoFile,
+            Fault::Store(_) | Fault::Untellable(_) => DownloadRefusal::Unobtainable,
+            Fault::NoDevice | Fault::ResultToken => DownloadRefusal::NoDevice,
+            Fault::Expired | Fault::NotOpen | Fault::AlreadyThere | Fault::OutOfTurn(_) => {
+                DownloadRefusal::Over
+            }
+        }
+    }
+
+    /// May somebody be guessing?
+    fn proves_nothing(&self) -> bool {
+        matches!(self.refusal(), Refusal::NotAuthentic | Refusal::ForeignTask)
+    }
+}
+
+impl Service {
+    /// The answer to a question that is refused. Who proves nothing waits for it.
+    pub(super) async fn refuse(&self, refused: Refused) -> Answer {
+        let Refused { generation, file, device, fault } = refused;
+        let refusal = fault.refusal();
+        self.log_refused(device.as_ref(), &fault);
+        if !refusal.is_no_task() {
+            metrics::counter!(meters::CALLS_REFUSED, "why" => refusal.text()).increment(1);
+        }
+        if fault.proves_nothing() {
+            self.inner.brake.hold().await;
+        }
+        match file {
+            true => fault.download_refusal(generation).answer(generation),
+            false => Reply::Refused(refusal).write(generation, &request_id()),
+        }
+    }
+
+    fn log_refused(&self, device: Option<&DeviceId>, fault: &Fault) {
+        let name = device.map_or_else(|| "a device that is not named".to_owned(), DeviceId::to_string);
+        match fault {
+            Fault::Store(_) | Fault::Untellable(_) => {
+                error!(device = name, %fault, "failed to answer a question of {name}: {fault}");
+            }
+            Fault::NoTask | Fault::AlreadyThere => debug!(device = name, "{name} asked: {fault}"),
+            // Neither may a device fill the log, nor a stranger under whatever name.
+            _ if device.is_some_and(|device| self.may_complain(device)) => {
+                info!(device = name, %fault, "a question of {name} is refused: {fault}");
+            }
+            _ => debug!(device = name, %fault, "a question of {name} is refused: {fault}"),
+        }
+    }
+}
