@@ -5,6 +5,7 @@ mod device;
 mod doing;
 mod health;
 mod opening;
+mod reaching;
 mod registering;
 mod setup;
 
@@ -19,10 +20,11 @@ use std::{
 };
 
 use otaru_core::{Gateway, GatewayInput, Input};
-use otaru_wire::{DeviceId, Module};
+use otaru_wire::{DeviceId, Module, dialect::DeviceHalf};
 
 use crate::{
     boot::BootError,
+    calls::Calls,
     clock::Clock,
     config::{Config, ConfigError, RebootMode},
     events::{AgentEvent, GatewayEvent},
@@ -137,6 +139,8 @@ pub struct Agent {
     last_number: DeviceNumber,
     leaving: Leaving,
     gateway: Gateway,
+    /// How the platform speaks.
+    dialect: &'static dyn DeviceHalf,
     /// Until the agent's own device has something to log in with.
     registration: Option<Registration>,
     /// Milliseconds from the session's end to the next attempt.
@@ -150,7 +154,10 @@ pub struct Agent {
 /// What all devices of an agent use.
 struct Shared {
     clock: Clock,
-    link: Link,
+    /// The session; none where the platform has no MQTT.
+    link: Option<Link>,
+    /// The way to a platform that speaks HTTP.
+    calls: Option<Calls>,
     fetchers: Fetchers,
     /// How long a Trial's device waits for the platform before it is asked again.
     health_interval: Duration,
@@ -216,7 +223,9 @@ impl Agent {
         for device in self.devices.values_mut() {
             device.tell_traffic(&self.shared, observer);
         }
-        self.shared.link.end();
+        if let Some(link) = &mut self.shared.link {
+            link.end();
+        }
         if exit == Exit::Reboot && self.config.reboot.mode == RebootMode::Restart {
             drop(self);
             return Err(AgentError::Restart(restart()));
@@ -227,7 +236,7 @@ impl Agent {
     /// Does all that follows from what happened, until nothing follows.
     fn settle(&mut self, observer: &mut Observer<'_>) {
         loop {
-            if let Some(notice) = self.shared.link.poll() {
+            if let Some(notice) = self.shared.link.as_mut().and_then(Link::poll) {
                 self.link_notice(notice, observer);
             } else if let Some((device, request)) = self.shared.fetchers.next() {
                 self.give(device, Input::FetchBegins(request), observer);
@@ -249,8 +258,14 @@ impl Agent {
 
     fn wake(&mut self, wake: Wake, observer: &mut Observer<'_>) {
         match wake {
-            Wake::Link(event) => self.shared.link.handle(self.shared.clock.now(), event),
+            Wake::Link(event) => {
+                if let Some(link) = &mut self.shared.link {
+                    link.handle(self.shared.clock.now(), event);
+                }
+            }
             Wake::Fetch(lane, event) => self.fetched(lane, event, observer),
+            // There are no devices behind one that makes calls.
+            Wake::Answered(id, result) => self.give(DeviceNumber::OWN, Input::Answered(id, result), observer),
             Wake::Done(number, done) => match self.devices.get_mut(&number) {
                 Some(device) => device.done(done, &mut self.shared, observer),
                 None => self.leaving.done(number, &done),
@@ -314,7 +329,8 @@ impl Agent {
 
     fn next_wait(&self) -> Duration {
         let devices = self.devices.values().filter_map(Device::due);
-        let due = devices.chain(self.shared.link.poll_timeout()).chain(self.gateway.poll_timeout()).min();
+        let link = self.shared.link.as_ref().and_then(Link::poll_timeout);
+        let due = devices.chain(link).chain(self.gateway.poll_timeout()).min();
         due.map_or(LONGEST_WAIT, |deadline| self.shared.clock.until(deadline)).min(LONGEST_WAIT)
     }
 
@@ -328,7 +344,9 @@ impl Agent {
         if self.gateway.poll_timeout().is_some_and(|due| due <= now) {
             self.gateway(GatewayInput::Timer, observer);
         }
-        self.shared.link.timer(now);
+        if let Some(link) = &mut self.shared.link {
+            link.timer(now);
+        }
     }
 }
 

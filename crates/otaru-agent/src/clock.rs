@@ -1,6 +1,6 @@
-//! The one place where this crate reads time for the updater and the session.
+//! The one place where this crate reads time for the updater, the session and proofs.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use otaru_wire::Instant;
 
@@ -21,4 +21,9 @@ impl Clock {
     pub(crate) fn until(self, deadline: Instant) -> Duration {
         deadline.since(self.now())
     }
+}
+
+/// Wall-clock time in seconds since 1970, as the system has it; 0 before that.
+pub(crate) fn wall_s() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -2,23 +2,29 @@
 //! docs/agent.md.
 
 mod broker;
+mod check;
 mod device;
 mod install;
 mod made;
+mod onenet;
+mod platform;
 mod policy;
 mod sub_device;
 mod value;
 
 use std::path::{Path, PathBuf};
 
-use otaru_wire::{Module, Version};
+use otaru_wire::{Module, Version, dialect::Transport};
 use serde::Deserialize;
 
 pub(crate) use broker::Endpoint;
 pub use broker::{BrokerConfig, MqttVersion};
+pub(crate) use check::Wrong;
 pub use device::{DeviceConfig, DialectName, RegistrationMode, Secret};
 pub(crate) use device::{Proof, Way};
 pub use install::InstallConfig;
+pub use onenet::{OnenetConfig, SignEdition, SignMethod, SignedAs};
+pub use platform::PlatformConfig;
 pub use policy::{PolicyConfig, PolicyMode};
 pub use sub_device::{SubDevice, SubRebootConfig};
 pub use value::{ConfigError, Seconds};
@@ -29,8 +35,12 @@ pub use value::{ConfigError, Seconds};
 pub struct Config {
     /// Who the device is.
     pub device: DeviceConfig,
-    /// Where its platform is.
-    pub broker: BrokerConfig,
+    /// Where its platform takes sessions over MQTT: needed, but where it speaks HTTP.
+    #[serde(default)]
+    pub broker: Option<BrokerConfig>,
+    /// Where its platform is, if it speaks HTTP.
+    #[serde(default)]
+    pub platform: Option<PlatformConfig>,
     /// Where it keeps its slots.
     pub storage: StorageConfig,
     /// Its modules beside `default`.
@@ -205,8 +215,10 @@ impl Config {
         let mut config: Config =
             toml::from_str(text).map_err(|error| ConfigError::from_toml(file, text, &error))?;
         config.storage.dir = base.join(&config.storage.dir);
-        let paths = [&mut config.broker.ca, &mut config.download.ca, &mut config.control.socket];
-        for path in paths.into_iter().flatten() {
+        let session = config.broker.as_mut().and_then(|broker| broker.ca.as_mut());
+        let platform = config.platform.as_mut().and_then(|platform| platform.ca.as_mut());
+        let others = [&mut config.download.ca, &mut config.control.socket].into_iter().flatten();
+        for path in others.chain(session).chain(platform) {
             *path = base.join(&*path);
         }
         if let Some(remote) = &mut config.remote_config {
@@ -221,71 +233,20 @@ impl Config {
         Ok(config)
     }
 
-    /// What no single key can break. `file` is what errors call this configuration.
-    pub(crate) fn check(&self, file: &str) -> Result<(), ConfigError> {
-        let wrong = |key: &str, problem: &str| {
-            Err(ConfigError::Together {
-                file: file.to_owned(),
-                key: key.to_owned(),
-                problem: problem.to_owned(),
-            })
-        };
-        if let Some(key) = self.beyond_jd().filter(|_| self.device.dialect == DialectName::Jd) {
-            return wrong(key, "the dialect \"jd\" has no word for it");
-        }
-        if let Some(problem) = self.device.wrong_jd() {
-            return wrong("device.jd", problem);
-        }
-        if let Some(module) = sub_device::named_twice(&self.modules) {
-            return wrong("module.name", &format!("{module} is there twice"));
-        }
-        let mut installs = self.installs();
-        installs.extend(self.sub_devices.iter().flat_map(SubDevice::installs));
-        if let Some((key, problem)) = install::clash(&installs) {
-            return wrong(key, &problem);
-        }
-        if let Err(problem) = sub_device::check_all(&self.device.id(), &self.sub_devices) {
-            return wrong("sub_device", &problem);
-        }
-        if (self.reboot.mode == RebootMode::Command) != self.reboot.command.is_some() {
-            return wrong("reboot.command", "mode \"command\" needs it and no other mode takes it");
-        }
-        if let Err((key, problem)) = self.endpoint() {
-            return wrong(key, &problem);
-        }
-        let proof = match self.proof() {
-            Ok(proof) => proof,
-            Err((key, problem)) => return wrong(key, &problem),
-        };
-        let by_https =
-            matches!(&proof, Proof::Product { way: Way::Http(url), .. } if url.starts_with("https:"));
-        if self.broker.ca.is_some() && !self.broker.tls && !by_https {
-            return wrong("broker.ca", "it needs tls = true, or a registration by https");
-        }
-        Ok(())
-    }
-
-    /// The first key that is there and that devices of JD cannot have (jd-iot-engine §3.1).
-    fn beyond_jd(&self) -> Option<&'static str> {
-        let keys = [
-            (!self.modules.is_empty(), "module"),
-            (!self.sub_devices.is_empty(), "sub_device"),
-            (self.remote_config.is_some(), "remote_config"),
-            (self.device.product_secret.is_some(), "device.product_secret"),
-            (self.broker.region.is_some(), "broker.region"),
-            (self.broker.instance.is_some(), "broker.instance"),
-        ];
-        keys.into_iter().find_map(|(there, key)| there.then_some(key))
-    }
-
-    /// Where the platform takes sessions. Checked already, so the error never comes.
-    pub(crate) fn endpoint(&self) -> Result<Endpoint, (&'static str, String)> {
-        self.broker.endpoint(&self.device.product_key)
-    }
-
     /// What the device proves itself with. Checked already, so the error never comes.
-    pub(crate) fn proof(&self) -> Result<Proof, (&'static str, String)> {
-        self.device.proof(&self.broker)
+    pub(crate) fn proof(&self) -> Result<Proof, Wrong> {
+        match self.device.dialect.generation() {
+            Some(_) => self.device.onenet_key().map(Proof::Own),
+            None => self.device.proof(self.broker.as_ref()),
+        }
+    }
+
+    /// How sessions are made.
+    pub(crate) fn transport(&self) -> Transport {
+        match self.broker.as_ref().is_some_and(|broker| broker.tls) {
+            true => Transport::Tls,
+            false => Transport::Plain,
+        }
     }
 
     /// Every module and how its packages are installed.

@@ -2,8 +2,8 @@
 
 use std::{sync::mpsc::Sender, time::Duration};
 
-use otaru_core::{Boot, Decision, Input, RequestId, SlotError};
-use otaru_wire::{DeviceId, Module, Step, Version};
+use otaru_core::{Boot, Decision, FetchError, Input, RequestId, SlotError};
+use otaru_wire::{DeviceId, Module, Step, Version, http::Answer};
 
 use crate::{
     config::SubDevice,
@@ -20,6 +20,8 @@ use crate::{
 pub(crate) enum Wake {
     Link(LinkEvent),
     Fetch(Lane, FetchEvent),
+    /// A call of the agent's own device was answered, or not.
+    Answered(RequestId, Result<Answer, FetchError>),
     /// Something that was done elsewhere for a device has ended.
     Done(DeviceNumber, Done),
     /// The registration went on.

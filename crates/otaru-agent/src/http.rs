@@ -8,7 +8,7 @@
 //! for each body it was sent. So memory is bounded and a slow slot slows the server down. One connection is kept
 //! alive over ranges.
 
-mod errors;
+pub(crate) mod errors;
 
 use std::{
     io::{self, Read},
@@ -23,6 +23,7 @@ use std::{
 use otaru_core::{FetchError, Head, RequestId};
 use otaru_wire::{ByteRange, MAX_URL_BYTES, http::Headers};
 use ureq::{
+    config::RedirectAuthHeaders,
     http::{HeaderMap, HeaderName, HeaderValue, Response, header},
     tls::{Certificate, RootCerts, TlsConfig},
 };
@@ -53,12 +54,13 @@ pub(crate) struct FetchOptions {
 }
 
 /// One fetch.
-#[derive(Debug)]
 pub(crate) struct FetchRequest {
     pub(crate) id: RequestId,
     pub(crate) url: String,
     pub(crate) range: ByteRange,
     pub(crate) etag: Option<String>,
+    /// Who the device is, for the link's own host: it is not sent where a redirect leads.
+    pub(crate) authorization: Option<String>,
 }
 
 /// What a fetch brings. A body must be answered by [`Fetcher::returned`].
@@ -77,7 +79,6 @@ pub(crate) struct Fetcher {
     thread: Option<thread::JoinHandle<()>>,
 }
 
-#[derive(Debug)]
 enum Command {
     Fetch(FetchRequest),
     Returned(Vec<u8>),
@@ -261,6 +262,9 @@ impl<D: Fn(FetchEvent) -> bool> Worker<D> {
         if let Some(etag) = &request.etag {
             call = call.header(header::IF_RANGE, etag);
         }
+        if let Some(authorization) = &request.authorization {
+            call = call.header(header::AUTHORIZATION, authorization);
+        }
         let response = call.call().map_err(|error| Break::Failed(errors::calling(error)))?;
         let head = read_head(response.status().as_u16(), response.headers());
         self.send(request.id, FetchEvent::Head(request.id, head))?;
@@ -325,6 +329,7 @@ fn client(options: &FetchOptions) -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(MAX_REDIRECTS)
+        .redirect_auth_headers(RedirectAuthHeaders::Never)
         .proxy(None)
         .user_agent(concat!("otaru-agent/", env!("CARGO_PKG_VERSION")))
         // Bytes as they are: ranges and digests are of the file, not of an encoding of it.
@@ -344,7 +349,7 @@ fn client(options: &FetchOptions) -> ureq::Agent {
         .new_agent()
 }
 
-fn read_head(status: u16, headers: &HeaderMap) -> Head {
+pub(crate) fn read_head(status: u16, headers: &HeaderMap) -> Head {
     let text = |(name, value): (&HeaderName, &HeaderValue)| {
         Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
     };

@@ -22,6 +22,7 @@ mod device_sdk {}
 mod agent;
 mod backoff;
 mod boot;
+mod calls;
 #[cfg(test)]
 #[path = "../tests/common/certificates.rs"]
 mod certificates;
@@ -36,6 +37,9 @@ mod fetchers;
 mod folder;
 mod handle;
 mod http;
+#[cfg(test)]
+#[path = "../tests/common/http_server.rs"]
+mod http_server;
 mod install;
 mod link;
 mod number;
@@ -59,8 +63,9 @@ pub use agent::{Agent, AgentError, Exit};
 pub use boot::{BootError, Slot, active_folder};
 pub use config::{
     BrokerConfig, Config, ConfigError, ControlConfig, DeviceConfig, DialectName, DownloadConfig, FaultConfig,
-    HealthConfig, InstallConfig, ModuleConfig, MqttVersion, PolicyConfig, PolicyMode, RebootConfig,
-    RebootMode, RegistrationMode, RemoteConfig, Seconds, Secret, StorageConfig, SubDevice, SubRebootConfig,
+    HealthConfig, InstallConfig, ModuleConfig, MqttVersion, OnenetConfig, PlatformConfig, PolicyConfig,
+    PolicyMode, RebootConfig, RebootMode, RegistrationMode, RemoteConfig, Seconds, Secret, SignEdition,
+    SignMethod, SignedAs, StorageConfig, SubDevice, SubRebootConfig,
 };
 pub use control::{Control, tell};
 pub use events::{AgentEvent, GatewayEvent, ModuleState, OfferedFile};

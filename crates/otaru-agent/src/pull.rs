@@ -172,7 +172,7 @@ impl<D: BorrowMut<Download>> Bytes<D> {
     fn perform(&mut self, output: DownloadOutput) -> Result<Option<Next>, DownloadFailed> {
         match (output, &self.fetcher) {
             (DownloadOutput::Fetch { request, url, range, etag }, Some(fetcher)) => {
-                fetcher.fetch(FetchRequest { id: request, url, range, etag });
+                fetcher.fetch(FetchRequest { id: request, url, range, etag, authorization: None });
             }
             (DownloadOutput::StopFetch(request), Some(fetcher)) => fetcher.stop(request),
             (DownloadOutput::Fetch { .. } | DownloadOutput::StopFetch(_), None) => {}

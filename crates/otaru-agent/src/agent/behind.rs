@@ -39,10 +39,9 @@ impl Agent {
             tracing::error!("{error}");
         }
         while let Some(output) = self.gateway.poll() {
-            let now = self.shared.clock.now();
             match output {
-                GatewayOutput::Subscribe(filter) => self.shared.link.subscribe(now, &filter),
-                GatewayOutput::Publish(message) => self.shared.link.publish(now, message),
+                GatewayOutput::Subscribe(filter) => self.shared.subscribe(&filter),
+                GatewayOutput::Publish(message) => self.shared.publish(message),
                 GatewayOutput::Online(device) => self.with(&device, |agent, number| {
                     agent.set_online(number, true, observer);
                 }),
@@ -91,6 +90,12 @@ impl Agent {
     ) -> Result<(), AgentError> {
         let id = config.id();
         let refused = |reason: String| AgentError::SubDevice { device: id.clone(), reason };
+        if !self.config.device.dialect.has_gateways() {
+            let dialect = self.dialect.name();
+            let reason =
+                format!("the dialect {dialect:?} has no devices behind others; give it an agent of its own");
+            return Err(refused(reason));
+        }
         config.check().map_err(refused)?;
         if self.numbers.get(&id) == Some(&DeviceNumber::OWN) {
             return Err(refused(GatewayError::Itself.to_string()));

@@ -18,18 +18,24 @@ use crate::{
 
 impl Device {
     pub(super) fn perform(&mut self, output: Output, shared: &mut Shared, observer: &mut Observer<'_>) {
-        let now = shared.clock.now();
         match output {
-            Output::Subscribe(filter) => shared.link.subscribe(now, &filter),
-            Output::Call { .. } => {} // no dialect of calls can be configured yet
-            Output::Publish(message) => shared.link.publish(now, message),
+            Output::Subscribe(filter) => shared.subscribe(&filter),
+            Output::Publish(message) => shared.publish(message),
             Output::Prepare { module, sizes, resume } => self.prepare(&module, sizes, resume),
             // Its failure is told already: nothing is fetched without a place for it.
             Output::Fetch { .. } if matches!(self.inputs.front(), Some(Input::NotPrepared(_))) => {}
-            Output::Fetch { request: id, url, range, etag } => {
-                let request = FetchRequest { id, url, range, etag };
-                if shared.fetchers.fetch(self.number, request) == Turn::Later {
-                    self.inputs.push_back(Input::FetchWaits(id));
+            Output::Fetch { request: id, url, range, etag } => match shared.locate(url) {
+                Ok((url, authorization)) => {
+                    let request = FetchRequest { id, url, range, etag, authorization };
+                    if shared.fetchers.fetch(self.number, request) == Turn::Later {
+                        self.inputs.push_back(Input::FetchWaits(id));
+                    }
+                }
+                Err(error) => self.inputs.push_back(Input::FetchEnded(id, Err(error))),
+            },
+            Output::Call { request, call } => {
+                if let Err(error) = shared.call(request, call) {
+                    self.inputs.push_back(Input::Answered(request, Err(error)));
                 }
             }
             Output::StopFetch(request) => shared.fetchers.stop(self.number, request),

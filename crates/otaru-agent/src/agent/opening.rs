@@ -62,7 +62,7 @@ impl Agent {
     ) -> Result<Device, AgentError> {
         let outfit = Outfit {
             id: config.id(),
-            dialect: self.config.device.device_half(),
+            dialect: self.dialect,
             // There is no place for Configs of theirs, and no way to them for blocks.
             policy: Policy { max_config_bytes: 0, accept_blocks: false, ..self.config.policy.policy() },
             versions: config.module_versions(),

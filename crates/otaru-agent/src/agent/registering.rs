@@ -1,8 +1,6 @@
 //! The way to a login, for a device that has none yet.
 
-use otaru_wire::dialect::Transport;
-
-use super::{Agent, AgentError, device::Observer, millis, setup::login};
+use super::{Agent, AgentError, device::Observer, millis, reaching::login};
 use crate::{
     events::AgentEvent,
     handle::Wake,
@@ -35,8 +33,9 @@ impl Agent {
             Registered::Granted(grant) => {
                 self.registration = None;
                 observer(None, &AgentEvent::Registered);
-                let transport = if self.config.broker.tls { Transport::Tls } else { Transport::Plain };
-                self.shared.link.begin(login(&self.config, grant, transport));
+                if let Some(link) = &mut self.shared.link {
+                    link.begin(login(&self.config, self.dialect, grant));
+                }
             }
             Registered::Failed { reason, retry_after } => {
                 observer(None, &AgentEvent::NotRegistered { reason, retry_after_ms: millis(retry_after) });

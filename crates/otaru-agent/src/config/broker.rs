@@ -9,7 +9,7 @@ use otaru_wire::{
 };
 use serde::Deserialize;
 
-use super::value;
+use super::{Wrong, value};
 
 /// `[broker]`. Exactly one of `address`, `region` and `instance` is given.
 #[derive(Debug, Clone, Deserialize)]
@@ -83,7 +83,7 @@ impl fmt::Display for Endpoint {
 
 impl BrokerConfig {
     /// Where the platform takes sessions of that product's devices, or the key that is wrong and what is wrong with it.
-    pub(crate) fn endpoint(&self, product: &ProductKey) -> Result<Endpoint, (&'static str, String)> {
+    pub(crate) fn endpoint(&self, product: &ProductKey) -> Result<Endpoint, Wrong> {
         let port = self.port.and_then(|port| u16::try_from(port).ok());
         match (&self.address, &self.region, &self.instance) {
             (Some(address), None, None) => match (address.rsplit_once(':'), port) {
@@ -109,7 +109,7 @@ impl BrokerConfig {
     }
 
     /// The region, if one is named.
-    pub(crate) fn region(&self) -> Result<&'static Region, (&'static str, String)> {
+    pub(crate) fn region(&self) -> Result<&'static Region, Wrong> {
         let id = self.region.as_deref().unwrap_or_default();
         Region::by_id(id).ok_or_else(|| {
             let known: Vec<&str> = regions::REGIONS.iter().map(|region| region.id).collect();

@@ -7,12 +7,12 @@ use otaru_wire::{
     dialect::{
         DeviceHalf,
         aliyun::{self, registration::HTTP_PATH},
-        jd,
+        jd, onenet,
     },
 };
 use serde::Deserialize;
 
-use super::{BrokerConfig, value};
+use super::{BrokerConfig, OnenetConfig, Wrong, value};
 
 /// `[device]`. Either `device_secret` is given, or `product_secret` and `registration`.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,6 +42,9 @@ pub struct DeviceConfig {
     /// What the dialect `jd` has otherwise than proposed, where JD published nothing. Default: nothing.
     #[serde(default)]
     pub jd: Option<jd::Unpublished>,
+    /// What devices of OneNET sign with and tell of themselves. Default: what its generation takes.
+    #[serde(default)]
+    pub onenet: Option<OnenetConfig>,
     /// The version of the module `default` until the first update is tried.
     #[serde(deserialize_with = "value::id")]
     pub version: Version,
@@ -58,6 +61,12 @@ pub enum DialectName {
     AliyunV3,
     /// JD Cloud IoT Engine, whose devices have no parts, no devices behind them and no way to register (jd-iot-engine §3.1).
     Jd,
+    /// OneNET's "general OTA", whose Tasks have tokens (onenet §1). Over HTTP, as the next two.
+    OnenetToken,
+    /// OneNET Studio.
+    OnenetTid,
+    /// OneNET's platform of today.
+    OnenetFuse,
 }
 
 /// How a device asks for a secret of its own.
@@ -108,12 +117,13 @@ impl DeviceConfig {
 
     /// How it speaks. A table of its own lives as long as the process, as every dialect does.
     pub(crate) fn device_half(&self) -> &'static dyn DeviceHalf {
-        match (self.dialect, &self.jd) {
-            (DialectName::Jd, Some(table)) => {
+        match (self.dialect, &self.jd, self.dialect.generation(), &self.onenet) {
+            (DialectName::Jd, Some(table), _, _) => {
                 let table: &'static jd::Unpublished = Box::leak(Box::new(table.clone()));
                 Box::leak(Box::new(jd::Device(table)))
             }
-            (dialect, _) => dialect.device_half(),
+            (_, _, Some(generation), Some(table)) => Box::leak(Box::new(table.device_half(generation))),
+            (dialect, ..) => dialect.device_half(),
         }
     }
 
@@ -127,7 +137,7 @@ impl DeviceConfig {
     }
 
     /// What it proves itself with, or the key that is wrong and what is wrong with it.
-    pub(crate) fn proof(&self, broker: &BrokerConfig) -> Result<Proof, (&'static str, String)> {
+    pub(crate) fn proof(&self, broker: Option<&BrokerConfig>) -> Result<Proof, Wrong> {
         let wrong = |key, problem: &str| Err((key, problem.to_owned()));
         match (&self.device_secret, &self.product_secret, self.registration) {
             (Some(_), _, _) if self.product_secret.is_some() || self.registration.is_some() => {
@@ -152,29 +162,39 @@ impl DeviceConfig {
         }
     }
 
-    fn form_address(&self, broker: &BrokerConfig) -> Result<String, (&'static str, String)> {
+    fn form_address(&self, broker: Option<&BrokerConfig>) -> Result<String, Wrong> {
         let base = match &self.registration_url {
             Some(url) if url.starts_with("http://") || url.starts_with("https://") => url.clone(),
             Some(_) => {
                 return Err(("device.registration_url", "it must begin with http:// or https://".to_owned()));
             }
-            None if broker.region.is_some() => broker.region()?.registration(),
-            None => {
-                let problem = "registration \"http\" needs it, unless broker.region is given";
-                return Err(("device.registration_url", problem.to_owned()));
-            }
+            None => match broker.filter(|broker| broker.region.is_some()) {
+                Some(broker) => broker.region()?.registration(),
+                None => {
+                    let problem = "registration \"http\" needs it, unless broker.region is given";
+                    return Err(("device.registration_url", problem.to_owned()));
+                }
+            },
         };
         Ok(format!("{}{HTTP_PATH}", base.trim_end_matches('/')))
     }
 }
 
 impl DialectName {
-    /// The device's half of the dialect; of `jd` with what is proposed.
+    /// True if a device of it may speak for others behind it.
+    pub(crate) fn has_gateways(self) -> bool {
+        matches!(self, Self::Aliyun | Self::AliyunV3)
+    }
+
+    /// The device's half of the dialect; of `jd` with what is proposed, of OneNET with what its generation takes.
     pub fn device_half(self) -> &'static dyn DeviceHalf {
         match self {
             DialectName::Aliyun => &aliyun::Device,
             DialectName::AliyunV3 => &aliyun::DeviceV3,
             DialectName::Jd => &jd::DEVICE,
+            DialectName::OnenetToken => &onenet::DEVICE_TOKEN,
+            DialectName::OnenetTid => &onenet::DEVICE_TID,
+            DialectName::OnenetFuse => &onenet::DEVICE_FUSE,
         }
     }
 }

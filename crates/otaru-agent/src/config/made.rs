@@ -6,17 +6,28 @@ use otaru_wire::dialect::aliyun::regions;
 use serde::de::DeserializeOwned;
 
 use super::{
-    BrokerConfig, Config, ConfigError, DeviceConfig, ModuleConfig, RegistrationMode, RemoteConfig,
-    StorageConfig, SubDevice,
+    BrokerConfig, Config, ConfigError, DeviceConfig, ModuleConfig, PlatformConfig, RegistrationMode,
+    RemoteConfig, StorageConfig, SubDevice,
 };
 
 impl Config {
     /// A device that keeps its slots, boot markers and Record in the folder `storage`, which is made where it is
     /// missing. Set the other fields as you need them; what does not go together is refused by [`crate::Agent::new`].
     pub fn new(device: DeviceConfig, broker: BrokerConfig, storage: impl Into<PathBuf>) -> Self {
+        Self { broker: Some(broker), ..Self::of(device, storage) }
+    }
+
+    /// The same for a platform that speaks HTTP: a device of OneNET, whose `dialect` says which generation. Set `broker`, too,
+    /// and the platform can tell it when to ask.
+    pub fn over_http(device: DeviceConfig, platform: PlatformConfig, storage: impl Into<PathBuf>) -> Self {
+        Self { platform: Some(platform), ..Self::of(device, storage) }
+    }
+
+    fn of(device: DeviceConfig, storage: impl Into<PathBuf>) -> Self {
         Self {
             device,
-            broker,
+            broker: None,
+            platform: None,
             storage: StorageConfig { dir: storage.into() },
             modules: Vec::new(),
             install: Default::default(),
@@ -33,7 +44,7 @@ impl Config {
 }
 
 impl DeviceConfig {
-    /// A device of Alibaba Cloud's v4 generation. `version` is what its module `default` runs before its first update.
+    /// A device of Alibaba Cloud's v4 generation, unless `dialect` is set to another. `version` is what its module `default` runs before its first update.
     ///
     /// # Errors
     /// [`ConfigError::Value`] if a text cannot be what it is meant to be. It never repeats the secret.
@@ -118,6 +129,16 @@ impl BrokerConfig {
             return Err(ConfigError::Value { table: "broker", problem });
         }
         made("broker", [("instance", instance)])
+    }
+}
+
+impl PlatformConfig {
+    /// A platform that speaks HTTP at `url`: scheme, host and, where it is not the scheme's own, port.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] if `url` is something else.
+    pub fn new(url: &str) -> Result<Self, ConfigError> {
+        made("platform", [("url", url)])
     }
 }
 

@@ -98,6 +98,11 @@ policy_config! {
     link_attempts: u64 => |policy, value| policy.link_attempts = small(value);
     /// How long the answer to a query for a fresh link may take.
     link_timeout_s: Seconds => |policy, value| policy.link_timeout = value.0;
+    /// How often a platform that is asked by calls is asked for a Task while none is in hand.
+    @"value::some_positive"
+    poll_interval_s: Seconds => |policy, value| policy.poll_interval = value.0;
+    /// How long the answer to a call may take.
+    call_timeout_s: Seconds => |policy, value| policy.call_timeout = value.0;
     /// Downloads from zero after a digest that did not match.
     @"value::some_within::<_, 0, 4294967295>"
     digest_attempts: u64 => |policy, value| policy.digest_attempts = small(value);

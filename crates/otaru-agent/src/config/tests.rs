@@ -24,15 +24,17 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, "agent.toml", Path::new("/etc/otaru"))
 }
 
+fn endpoint(config: &Config) -> String {
+    config.broker.as_ref().unwrap().endpoint(&config.device.product_key).unwrap().to_string()
+}
+
 #[test]
 fn the_smallest_configuration_has_every_default() {
     let config = parse(SMALLEST).unwrap();
     assert_eq!(config.storage.dir, Path::new("/etc/otaru/state"));
     assert_eq!(config.device.id().to_string(), "a1DemoPk001/dev-one");
-    assert_eq!(
-        (config.broker.keep_alive_s, config.endpoint().unwrap().to_string()),
-        (60, "127.0.0.1:1883".to_owned())
-    );
+    assert_eq!(endpoint(&config), "127.0.0.1:1883");
+    assert_eq!(config.broker.as_ref().map(|broker| broker.keep_alive_s), Some(60));
     assert_eq!(config.reboot.mode, RebootMode::Restart);
     assert_eq!(config.module_versions().len(), 1);
     assert_eq!(format!("{:?}", config.policy.policy()), format!("{:?}", otaru_core::Policy::default()));
@@ -91,10 +93,16 @@ fn a_wrong_value_is_told_with_file_line_and_key() {
         ("[reboot]\nmode = \"command\"", "key reboot.command"),
         ("[reboot]\ncommand = []", "it needs the name of a program"),
         ("[speed]\nfast = true", "unknown field `speed`"),
+        (
+            "[platform]\nurl = \"http://a\"",
+            "key platform: only the dialects \"onenet-token\", \"onenet-tid\"",
+        ),
     ] {
         let error = parse(&format!("{SMALLEST}{line}\n")).unwrap_err().to_string();
         assert!(error.starts_with("agent.toml, ") && error.contains(words), "{line:?}: {error}");
     }
+    let nowhere = SMALLEST.replace("[broker]\naddress = \"127.0.0.1:1883\"", "");
+    assert!(parse(&nowhere).unwrap_err().to_string().contains("key broker: it is needed: a table that says"));
     let twice = "[[module]]\nname=\"m\"\nversion=\"1\"\n".repeat(2);
     assert!(parse(&format!("{SMALLEST}{twice}")).unwrap_err().to_string().contains("m is there twice"));
     for address in ["", "host", "host:", ":1883", "host:0", "host:99999"] {
@@ -137,7 +145,7 @@ fn a_region_or_an_instance_stands_for_its_host() {
         ("instance = \"iot-0123\"\nport = 8883", "iot-0123.mqtt.iothub.aliyuncs.com:8883"),
         ("address = \"[::1]:1883\"", "[::1]:1883"),
     ] {
-        assert_eq!(with_broker(lines).unwrap().endpoint().unwrap().to_string(), endpoint);
+        assert_eq!(self::endpoint(&with_broker(lines).unwrap()), endpoint);
     }
     for (lines, words) in [
         ("", "exactly one of address, region and instance"),
@@ -271,11 +279,14 @@ fn a_missing_file_is_told_by_name() {
 const PAGE: &str = include_str!("../../../../docs/agent.md");
 
 #[test]
-fn the_documented_configuration_works() {
-    let (_, sample) = PAGE.split_once("```toml\n").unwrap();
-    let (sample, _) = sample.split_once("```").unwrap();
-    let config = Config::parse(sample, "docs/agent.md", Path::new("")).unwrap();
-    assert_eq!(config.device.product_key.as_str(), "pump");
+fn every_documented_configuration_works() {
+    let samples = PAGE.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```"));
+    let whole = samples.map(|(sample, _)| sample).filter(|sample| sample.contains("[storage]"));
+    let dialects = whole.map(|sample| {
+        let config = Config::parse(sample, "docs/agent.md", Path::new("")).unwrap();
+        config.device.device_half().name()
+    });
+    assert_eq!(dialects.collect::<Vec<_>>(), ["aliyun", "onenet-fuse", "onenet-tid", "onenet-token"]);
 }
 
 /// A table of the page as key and default, for keys whose default is a number or a truth value.
@@ -336,10 +347,10 @@ fn a_program_names_a_region_an_instance_or_the_way_to_a_secret() {
         |device, broker: Result<BrokerConfig, ConfigError>| Config::new(device, broker.unwrap(), "state");
     let config = made(registering(RegistrationMode::Http), BrokerConfig::in_region("cn-shanghai"));
     config.check("made").unwrap();
-    assert_eq!(config.endpoint().unwrap().host, "a1DemoPk001.iot-as-mqtt.cn-shanghai.aliyuncs.com");
+    assert_eq!(endpoint(&config), "a1DemoPk001.iot-as-mqtt.cn-shanghai.aliyuncs.com:1883");
     let config = made(registering(RegistrationMode::Mqtt), BrokerConfig::of_instance("iot-0123"));
     config.check("made").unwrap();
-    assert_eq!(config.endpoint().unwrap().host, "iot-0123.mqtt.iothub.aliyuncs.com");
+    assert_eq!(endpoint(&config), "iot-0123.mqtt.iothub.aliyuncs.com:1883");
     assert!(matches!(config.proof(), Ok(Proof::Product { way: Way::Mqtt, .. })));
     let config = made(registering(RegistrationMode::Http), BrokerConfig::new("127.0.0.1:1883"));
     assert!(config.check("made").unwrap_err().to_string().contains("device.registration_url"));

@@ -91,6 +91,14 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
+/// A span that is longer than none, for what comes back after it.
+pub(super) fn some_positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Seconds>, D::Error> {
+    match Seconds::deserialize(deserializer)? {
+        Seconds(Duration::ZERO) => Err(D::Error::custom("it must be above 0")),
+        span => Ok(Some(span)),
+    }
+}
+
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match String::deserialize(deserializer) {

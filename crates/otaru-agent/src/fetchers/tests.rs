@@ -76,8 +76,13 @@ impl Rig {
     /// Every device's first fetch has the same id: only together with the device it is one.
     fn fetch(&mut self, n: u32) -> Turn {
         let url = format!("http://{}/{n}", self.address);
-        let request =
-            FetchRequest { id: RequestId(1), url, range: ByteRange { start: 0, end: 1 }, etag: None };
+        let request = FetchRequest {
+            id: RequestId(1),
+            url,
+            range: ByteRange { start: 0, end: 1 },
+            etag: None,
+            authorization: None,
+        };
         self.fetchers.fetch(device(n), request)
     }
 

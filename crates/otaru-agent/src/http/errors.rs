@@ -6,7 +6,7 @@ use otaru_core::FetchError;
 use ureq::Timeout;
 
 /// An error before the head came.
-pub(super) fn calling(error: ureq::Error) -> FetchError {
+pub(crate) fn calling(error: ureq::Error) -> FetchError {
     match error {
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
             FetchError::BadUrl("it is not an http or https URL with a host".to_owned())
@@ -27,7 +27,7 @@ pub(super) fn calling(error: ureq::Error) -> FetchError {
 }
 
 /// An error while reading. The TLS library's errors and the HTTP library's own come wrapped in the system's.
-pub(super) fn reading(error: io::Error) -> FetchError {
+pub(crate) fn reading(error: io::Error) -> FetchError {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return handshake(tls);
     }

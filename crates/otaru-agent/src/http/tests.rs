@@ -1,19 +1,14 @@
 //! Downloads from a small server with every vice.
 
-use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpListener,
-    sync::{
-        atomic::{AtomicUsize, Ordering},
-        mpsc::Receiver,
-    },
-};
+use std::sync::{atomic::Ordering, mpsc::Receiver};
 
 use otaru_wire::dialect::aliyun::StateCode;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
-use crate::certificates::{Vouched, vouched};
+use crate::{
+    certificates::{Vouched, vouched},
+    http_server::{Wire, header, serve},
+};
 
 /// A client that has the answers of its thread in a channel.
 struct Rig {
@@ -43,7 +38,13 @@ struct Answer {
 
 impl Rig {
     fn ask(&self, id: u32, url: &str, range: ByteRange) {
-        self.fetcher.fetch(FetchRequest { id: RequestId(id), url: url.to_owned(), range, etag: None });
+        self.fetcher.fetch(FetchRequest {
+            id: RequestId(id),
+            url: url.to_owned(),
+            range,
+            etag: None,
+            authorization: None,
+        });
     }
 
     fn next(&self) -> FetchEvent {
@@ -72,55 +73,6 @@ impl Rig {
             }
         }
     }
-}
-
-trait Wire: Read + Write {}
-impl<T: Read + Write> Wire for T {}
-
-/// A server that answers every request by `answer`, given the request's head as text; false closes the connection.
-fn serve(
-    tls: Option<Arc<ServerConfig>>,
-    answer: impl Fn(&str, &mut dyn Wire) -> bool + Send + Sync + 'static,
-) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&connections);
-    let answer = Arc::new(answer);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            counter.fetch_add(1, Ordering::SeqCst);
-            let (answer, tls) = (Arc::clone(&answer), tls.clone());
-            thread::spawn(move || {
-                let stream = stream.unwrap();
-                let mut wire: BufReader<Box<dyn Wire>> = BufReader::new(match tls {
-                    Some(config) => {
-                        Box::new(StreamOwned::new(ServerConnection::new(config).unwrap(), stream))
-                    }
-                    None => Box::new(stream),
-                });
-                loop {
-                    let mut request = String::new();
-                    while !request.ends_with("\r\n\r\n") {
-                        if wire.read_line(&mut request).unwrap_or(0) == 0 {
-                            return;
-                        }
-                    }
-                    if !answer(&request, wire.get_mut()) {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    (address, connections)
-}
-
-fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
-    request.lines().find_map(|line| {
-        let (found, value) = line.split_once(": ")?;
-        found.eq_ignore_ascii_case(name).then_some(value)
-    })
 }
 
 fn image(len: usize) -> Vec<u8> {
@@ -179,6 +131,7 @@ fn a_validator_is_sent_as_if_range() {
         url: format!("http://{server}/"),
         range: ByteRange { start: 2, end: 10 },
         etag: Some("\"e-1\"".to_owned()),
+        authorization: None,
     });
     assert!(matches!(rig.next(), FetchEvent::Head(_, head) if head.status == 206));
 }
@@ -290,6 +243,28 @@ fn redirects_are_followed_but_not_for_ever() {
     assert_eq!(answer.body, image(10)[3..], "the range is asked of the new place too");
     let answer = rig.fetch(2, &format!("http://{server}/loop"), range);
     assert_eq!(answer.result, Err(FetchError::Redirected));
+}
+
+#[test]
+fn a_proof_goes_to_the_links_own_host_and_nowhere_else() {
+    let (other, _) = serve(None, |request, wire| {
+        assert_eq!(header(request, "authorization"), None);
+        answer_range(&image(10), request, wire)
+    });
+    let (server, _) = serve(None, move |request, wire| {
+        assert_eq!(header(request, "authorization"), Some("version=2018-10-31&res=products%2F1"));
+        let head = format!("HTTP/1.1 302 Found\r\nLocation: http://{other}/\r\nContent-Length: 0\r\n\r\n");
+        wire.write_all(head.as_bytes()).is_ok()
+    });
+    let rig = rig(|_| {});
+    rig.fetcher.fetch(FetchRequest {
+        id: RequestId(1),
+        url: format!("http://{server}/"),
+        range: ByteRange { start: 0, end: 10 },
+        etag: None,
+        authorization: Some("version=2018-10-31&res=products%2F1".to_owned()),
+    });
+    assert!(matches!(rig.next(), FetchEvent::Head(_, head) if head.status == 206));
 }
 
 #[test]
