@@ -37,6 +37,7 @@ mod fetchers;
 mod folder;
 mod handle;
 mod http;
+mod http_client;
 #[cfg(test)]
 #[path = "../tests/common/http_server.rs"]
 mod http_server;
@@ -71,6 +72,7 @@ pub use control::{Control, tell};
 pub use events::{AgentEvent, GatewayEvent, ModuleState, OfferedFile};
 pub use fetch::{DownloadFailed, fetch};
 pub use handle::Handle;
+pub use http_client::{CallError, HttpClient};
 pub use install::{Install, Manifest, ManifestFile, Running, Standing};
 pub use otaru_core::{
     Download, DownloadError, DownloadOptions, FetchError, Policy, Protocol, SlotError, TaskSummary, Trouble,
