@@ -20,6 +20,9 @@ pub(crate) struct Library {
 /// `libotaru_aiot`.
 pub(crate) static AIOT: LazyLock<Library> = LazyLock::new(|| Library::build("otaru-capi-aiot"));
 
+/// `libotaru_onenet`.
+pub(crate) static ONENET: LazyLock<Library> = LazyLock::new(|| Library::build("otaru-capi-onenet"));
+
 /// How a program is bound to the library.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Linked {
@@ -77,28 +80,58 @@ impl Library {
 
     /// Compiles, without a warning, what must only compile.
     pub(crate) fn check(&self, standard: Standard, source: &str) {
+        self.check_with(standard, &[], source);
+    }
+
+    /// The same with options of the compiler.
+    pub(crate) fn check_with(&self, standard: Standard, options: &[&str], source: &str) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("check.c");
         fs::write(&file, source).unwrap();
         let mut compiler = standard.compiler();
-        compiler.arg("-I").arg(self.include()).arg("-fsyntax-only").arg(&file);
+        compiler.arg("-I").arg(self.include()).args(options).arg("-fsyntax-only").arg(&file);
         succeeds(compiler);
+    }
+
+    /// Has the compiler check constant expressions of its headers.
+    pub(crate) fn check_facts(&self, standard: Standard, options: &[&str], facts: &[String]) {
+        let mut source: String =
+            self.headers().iter().map(|header| format!("#include \"{header}\"\n")).collect();
+        source.push_str("#include <stddef.h>\n#ifndef __cplusplus\n#define CHECK_(line) check_##line\n");
+        source.push_str("#define CHECK(line, it) typedef char CHECK_(line)[(it) ? 1 : -1]\n#else\n");
+        source.push_str("#define CHECK(line, it) static_assert(it, #it)\n#endif\n");
+        for (at, fact) in facts.iter().enumerate() {
+            source.push_str(&format!("CHECK({at}, {fact});\n"));
+        }
+        self.check_with(standard, options, &source);
     }
 
     /// Compiles a program of `tests/capi/c` as C99, without a warning, and links it.
     pub(crate) fn program(&self, folder: &Path, name: &str, linked: Linked) -> PathBuf {
-        self.program_of(
-            folder,
-            &repository().join("crates/otaru/tests/capi/c").join(format!("{name}.c")),
-            linked,
-        )
+        self.program_with(folder, name, linked, &[])
+    }
+
+    /// The same with options of the compiler.
+    pub(crate) fn program_with(
+        &self,
+        folder: &Path,
+        name: &str,
+        linked: Linked,
+        options: &[&str],
+    ) -> PathBuf {
+        let source = repository().join("crates/otaru/tests/capi/c").join(format!("{name}.c"));
+        self.compile(folder, &source, linked, options)
     }
 
     /// The same of any source.
     pub(crate) fn program_of(&self, folder: &Path, source: &Path, linked: Linked) -> PathBuf {
+        self.compile(folder, source, linked, &[])
+    }
+
+    fn compile(&self, folder: &Path, source: &Path, linked: Linked, options: &[&str]) -> PathBuf {
         let program = folder.join(source.file_stem().unwrap());
         let mut compiler = Standard::C99.compiler();
-        compiler.args(["-g", "-I"]).arg(self.include()).arg(source).arg("-o").arg(&program);
+        compiler.args(["-g", "-I"]).arg(self.include()).args(options).arg(source).arg("-o").arg(&program);
         match linked {
             Linked::Static => compiler.arg(&self.archive),
             Linked::Shared => {
@@ -144,6 +177,8 @@ pub(crate) fn under_valgrind(program: &Path) -> Command {
         "--leak-check=full",
         "--show-leak-kinds=definite,possible",
     ]);
+    let known = repository().join("crates/otaru/tests/capi/valgrind.supp");
+    valgrind.arg(format!("--suppressions={}", known.display()));
     valgrind.arg("--errors-for-leak-kinds=definite,possible").arg(program);
     valgrind
 }
@@ -159,4 +194,22 @@ pub(crate) fn succeeds(mut command: Command) -> Output {
         String::from_utf8_lossy(&output.stderr)
     );
     output
+}
+
+/// Runs a command: its exit code, and all that it printed.
+pub(crate) fn finished(mut command: Command) -> (i32, String) {
+    let output = command.output().unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program()));
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&printed).into_owned())
+}
+
+/// The names that a shared library gives to programs, in order.
+pub(crate) fn exported(library: &Path) -> Vec<String> {
+    let mut nm = Command::new("nm");
+    nm.args(["--dynamic", "--defined-only", "--format=posix"]).arg(library);
+    let listed = String::from_utf8(succeeds(nm).stdout).unwrap();
+    let mut names: Vec<_> =
+        listed.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    names.sort();
+    names
 }

@@ -6,3 +6,6 @@ mod common;
 
 mod aiot_headers;
 mod lab;
+mod onenet;
+mod onenet_headers;
+mod onenet_platform;
