@@ -59,7 +59,6 @@ impl TaskInfo {
 /// # Safety
 /// Every pointer is NULL or a text; the callback may be called while this library is called.
 #[unsafe(no_mangle)]
-#[expect(clippy::too_many_arguments, reason = "the vendor's")]
 pub unsafe extern "C" fn ota_init(
     evt_cb: Option<Callback>,
     dev_token: *const c_uchar,
