@@ -6,15 +6,15 @@ use std::{
 };
 
 use otaru_core::FetchError;
-use otaru_wire::http::{Answer, Call, Head, Headers, Method};
+use otaru_wire::http::{Answer, Call, Method};
 use ureq::{
     Timeout,
-    http::{self, HeaderMap, Request},
+    http::{self, Request},
     tls::TlsConfig,
 };
 
 use crate::{
-    http::{errors, root_certs},
+    http::{errors, read_head, root_certs},
     tls::Trust,
 };
 
@@ -36,6 +36,15 @@ pub enum CallError {
     /// The way to the platform, or the platform.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+}
+
+impl From<CallError> for FetchError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Fetch(error) => error,
+            error => FetchError::Broken(error.to_string()),
+        }
+    }
 }
 
 /// Makes calls to one platform, from any thread, and waits for their answers. A connection is kept for the next call.
@@ -65,6 +74,11 @@ impl HttpClient {
         {
             return Err(bad());
         }
+        Ok(Self::at(base, trust, None))
+    }
+
+    /// The same where `base` was checked already. `connect_timeout` is for finding and reaching the platform.
+    pub(crate) fn at(base: &str, trust: &Trust, connect_timeout: Option<Duration>) -> Self {
         let http = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -76,10 +90,17 @@ impl HttpClient {
             .max_response_header_size(MAX_HEAD)
             .input_buffer_size(MAX_HEAD)
             .max_idle_connections(1)
+            .timeout_resolve(connect_timeout)
+            .timeout_connect(connect_timeout)
             .tls_config(TlsConfig::builder().root_certs(root_certs(trust)).build())
             .build()
             .new_agent();
-        Ok(Self { http, base: base.to_owned() })
+        Self { http, base: base.to_owned() }
+    }
+
+    /// Gets a thread out of a read. Every further call fails at once.
+    pub(crate) fn shutdown(&self) {
+        self.http.clone().shutdown();
     }
 
     /// Makes a call and takes in the whole answer, whatever its status: a body of at most `max_body` bytes. `timeout` is for
@@ -109,10 +130,7 @@ impl HttpClient {
         if bytes.len() as u64 > max_body {
             return Err(CallError::TooLong { max: max_body });
         }
-        Ok(Answer {
-            head: Head { status: parts.status.as_u16(), headers: headers(&parts.headers) },
-            body: bytes,
-        })
+        Ok(Answer { head: read_head(parts.status.as_u16(), &parts.headers), body: bytes })
     }
 
     fn send(
@@ -122,13 +140,6 @@ impl HttpClient {
     ) -> Result<http::Response<ureq::Body>, ureq::Error> {
         self.http.run(self.http.configure_request(request).timeout_global(Some(timeout)).build())
     }
-}
-
-/// The headers whose values are text; no other is asked for.
-fn headers(headers: &HeaderMap) -> Headers {
-    let text =
-        headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.into())));
-    Headers(text.collect())
 }
 
 fn calling(error: ureq::Error) -> CallError {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use otaru_wire::http::Headers;
+use otaru_wire::http::{Headers, Method};
 
 use super::*;
 use crate::{
