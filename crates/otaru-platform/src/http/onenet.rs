@@ -4,7 +4,7 @@
 //! Which paths are this dialect's is asked of the dialect, not of the router: they come with doubled slashes, trailing slashes
 //! and in absolute form (onenet §2.2, §9 item 9).
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, header::CONNECTION, request::Parts},
     response::{IntoResponse, Response},
 };
-use futures_util::TryStreamExt as _;
+use futures_util::{TryStreamExt as _, stream};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use otaru_wire::{
@@ -137,7 +137,12 @@ fn is_json(bytes: &[u8]) -> bool {
 
 fn told(answer: Answer) -> Response {
     let Answer { head, body } = answer;
-    headed(&head, Body::from(body))
+    let body = match head.headers.value("Transfer-Encoding") {
+        // As a stream it has no length that the router could add.
+        Some(_) => Body::from_stream(stream::iter([Ok::<_, Infallible>(body)])),
+        None => Body::from(body),
+    };
+    headed(&head, body)
 }
 
 fn found(piece: &Piece, file: &dyn OpenFile) -> Response {

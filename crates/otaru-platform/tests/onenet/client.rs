@@ -143,6 +143,16 @@ impl Answer {
         std::str::from_utf8(&self.body).unwrap()
     }
 
+    /// The bytes of an answer to a download that the vendor's client has room for.
+    #[track_caller]
+    pub(crate) fn piece(&self) -> &[u8] {
+        assert!(self.code == 200 || self.code == 206, "{self:?}");
+        assert!(self.head.len() <= ROOM, "{} bytes", self.head.len());
+        self.check_lines();
+        assert_eq!(self.header("Content-Type"), Some("application/octet-stream"));
+        &self.body
+    }
+
     /// At most ten lines, each `Name: value` with its name in title case (§9 items 1, 2, 11).
     #[track_caller]
     fn check_lines(&self) {

@@ -1,7 +1,6 @@
 //! The notice over MQTT, packet by packet (onenet §6.1).
 
 use futures_util::future::join_all;
-use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -82,26 +81,13 @@ impl Mqtt {
     }
 }
 
-async fn campaign(platform: &Platform) -> u64 {
-    let (_, file) = platform.call("PUT", "/files?name=app.bin", b"123456789").await;
-    let order = json!({"product_key": STUDIO, "version": "2.0.0", "digest_method": "md5",
-        "files": [{"sha256": file["sha256"], "name": "app.bin"}]});
-    let package = platform.made("/packages", order).await;
-    let campaign = platform.made("/campaigns", json!({"package_id": package["id"]})).await;
-    campaign["id"].as_u64().unwrap()
-}
-
-async fn task(platform: &Platform, campaign: u64) -> serde_json::Value {
-    platform.call("GET", &format!("/campaigns/{campaign}/tasks"), b"").await.1["tasks"][0].clone()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connected_device_is_told_of_a_new_task_whether_or_not_it_subscribed_and_its_reply_is_taken() {
     let platform = Platform::start().await;
     let (mut device, code) = Mqtt::connect(&platform, [METER, STUDIO, BY_DEVICE]).await;
     assert_eq!(code, 0);
     device.pings().await;
-    let campaign = campaign(&platform).await;
+    let campaign = platform.campaign(STUDIO, "2.0.0", b"123456789").await;
     let (topic, payload) = device.hears().await;
     assert_eq!(topic, "$sys/PrdTest001/meter-01/ota/inform");
     let id =
@@ -110,7 +96,7 @@ async fn a_connected_device_is_told_of_a_new_task_whether_or_not_it_subscribed_a
     let reply = format!(r#"{{"id":"ota-{id}","code":200,"msg":"success","data":{{}}}}"#);
     device.says("$sys/PrdTest001/meter-01/ota/inform_reply", &reply).await;
     device.pings().await;
-    assert_eq!(task(&platform, campaign).await["state"], "notified");
+    assert_eq!(platform.task(campaign).await["state"], "notified");
     // It came without a subscription; with one it comes once more when the device connects again.
     drop(device);
     let (mut device, _) = Mqtt::connect(&platform, [METER, STUDIO, BY_DEVICE]).await;
@@ -158,7 +144,7 @@ async fn a_device_hears_and_says_nothing_of_another() {
         stranger.says(topic, r#"{"id":"ota-1","version":"1.0","params":[]}"#).await;
     }
     stranger.pings().await;
-    campaign(&platform).await;
+    platform.campaign(STUDIO, "2.0.0", b"123456789").await;
     let (_, payload) = device.hears().await;
     assert!(!payload.contains(r#""ota-1""#), "{payload}");
 }

@@ -3,11 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests too
 
 mod client;
+mod downloads;
 mod informs;
+mod log;
+mod paths;
+mod refusals;
 mod requests;
+mod walks;
 
 use std::{
+    fs,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     time::Duration,
 };
 
@@ -20,7 +27,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
-use client::{Answer, Client};
+use client::{Answer, Client, aio};
+use paths::{Paths, field};
 
 /// Longer than anything here takes; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -53,23 +61,25 @@ fn signed(product: &str, device: &str, key: &str, expires_s: u64) -> String {
     claim.sign(&AccessKey::from_base64(key).unwrap())
 }
 
+/// Bytes that differ everywhere, so that an answer from a wrong offset shows.
+fn image(size: usize, seed: u32) -> Vec<u8> {
+    (0..size as u32).map(|n| (n.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 13) as u8).collect()
+}
+
 /// A platform and the operator in front of it.
 struct Platform {
     running: Running,
     token: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Platform {
     /// With both products and a device of each.
     async fn start() -> Self {
         let folder = TempDir::new().unwrap();
-        let any_port: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
-        let config =
-            Config { data: folder.path().to_owned(), mqtt: any_port, http: any_port, public_url: None };
-        let running = start(config).await.unwrap();
+        let running = Self::run(&folder).await;
         let token = running.first_token.clone().unwrap();
-        let platform = Self { running, token, _folder: folder };
+        let platform = Self { running, token, folder };
         for (product, product_key, device, device_key) in
             [(PRODUCT, KEY, DEV_ID, OTHER_KEY), (STUDIO, OTHER_KEY, METER, KEY)]
         {
@@ -79,6 +89,21 @@ impl Platform {
             platform.device(product, device, device_key).await;
         }
         platform
+    }
+
+    async fn run(folder: &TempDir) -> Running {
+        let any_port: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+        let config =
+            Config { data: folder.path().to_owned(), mqtt: any_port, http: any_port, public_url: None };
+        start(config).await.unwrap()
+    }
+
+    /// Stops it and starts it anew, once its only file has been changed.
+    async fn restarted_after(self, change: impl FnOnce(&Path)) -> Self {
+        let Self { running, token, folder } = self;
+        running.stop().await;
+        change(&fs::read_dir(folder.path().join("files")).unwrap().next().unwrap().unwrap().path());
+        Self { running: Self::run(&folder).await, token, folder }
     }
 
     async fn device(&self, product: &str, name: &str, key: &str) {
@@ -101,6 +126,32 @@ impl Platform {
         let (status, answer) = self.call("POST", path, body.to_string().as_bytes()).await;
         assert_eq!(status, 201, "{path}: {answer}");
         answer
+    }
+
+    /// A campaign that brings this file to every device of a product.
+    async fn campaign(&self, product: &str, version: &str, file: &[u8]) -> u64 {
+        let (_, file) = self.call("PUT", "/files?name=app.bin", file).await;
+        let order = json!({"product_key": product, "version": version, "digest_method": "md5",
+            "files": [{"sha256": file["sha256"], "name": "app.bin"}]});
+        let package = self.made("/packages", order).await;
+        self.made("/campaigns", json!({"package_id": package["id"]})).await["id"].as_u64().unwrap()
+    }
+
+    /// The campaign's tasks.
+    async fn tasks(&self, campaign: u64) -> Value {
+        self.call("GET", &format!("/campaigns/{campaign}/tasks"), b"").await.1["tasks"].clone()
+    }
+
+    /// The campaign's first task.
+    async fn task(&self, campaign: u64) -> Value {
+        self.tasks(campaign).await[0].clone()
+    }
+
+    /// The targets of the Task that a device is told of when it asks.
+    async fn offered(&self, paths: Paths, authorization: &str) -> Paths {
+        let answer = self.ask(&aio("GET", &paths.check, authorization, &[], "")).await;
+        let task = field(answer.reply(), paths.name).to_owned();
+        paths.of_task(&task)
     }
 
     /// What a device has reported, as an operator sees it.
