@@ -74,7 +74,11 @@ fn read(topic: Topic, payload: &[u8]) -> Option<Downlink> {
         Downlink::Notice(notice) => check_notice(notice),
         Downlink::Config { config, .. } => assert_eq!(config.check(), Ok(())),
         Downlink::Block(block) => assert_eq!(block.check(), Ok(())),
-        Downlink::NoTask | Downlink::NoConfig(_) | Downlink::Gateway(_) | Downlink::Foreign => {}
+        Downlink::NoTask
+        | Downlink::NoConfig(_)
+        | Downlink::Gateway(_)
+        | Downlink::Poll
+        | Downlink::Foreign => {}
     }
     Some(heard)
 }

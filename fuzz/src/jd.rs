@@ -65,7 +65,8 @@ pub(crate) fn report_seeds() -> Vec<Vec<u8>> {
     let module = Module::default;
     let version = || "1.0.0".parse().expect("a version");
     let progress = |code| Report::Progress {
-        module: module(), task: None,
+        module: module(),
+        task: None,
         step: Step::from_code(code).expect("a step"),
         description: "full".to_owned(),
     };

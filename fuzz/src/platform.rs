@@ -101,7 +101,8 @@ pub(crate) fn progress(bytes: &[u8]) {
 
 pub(crate) fn progress_seeds() -> Vec<Vec<u8>> {
     let steps = [Step::Percent(40), Step::Failed(Failure::Digest)];
-    let progress = |(module, step)| Report::Progress { module, task: None, step, description: "why".to_owned() };
+    let progress =
+        |(module, step)| Report::Progress { module, task: None, step, description: "why".to_owned() };
     written(modules().into_iter().zip(steps).map(progress))
 }
 

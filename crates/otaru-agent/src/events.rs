@@ -301,6 +301,7 @@ impl AgentEvent {
             Event::ConfigFailed { id, reason } => Self::ConfigFailed { id, reason },
             Event::NoConfig(why) => Self::NoConfig { switched_off: why == NoConfig::SwitchedOff },
             Event::Ignored { reason } => Self::Ignored { reason },
+            Event::Refused { reason, .. } => Self::Ignored { reason: reason.to_string() },
         }
     }
 

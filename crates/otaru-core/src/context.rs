@@ -1,5 +1,6 @@
 //! What every state works with: outputs, timers, the Record, the platform's ear.
 
+mod calls;
 mod keeping;
 mod line;
 mod reporting;
@@ -7,14 +8,18 @@ mod reporting;
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::time::Duration;
 
-use otaru_wire::{Failure, Instant, Module, Notice, Version};
+use otaru_wire::{
+    Failure, Instant, Module, Notice, Version,
+    dialect::{AnswerError, Answered},
+};
 
 use crate::{
-    Event, Output, Policy, Record, RequestId, SlotError, UpdaterOptions,
+    Event, Output, Policy, Record, RequestId, SlotError, Trouble, UpdaterOptions,
     ledger::{Kind, Ledger},
     retry::Spread,
     timers::{Timer, Timers},
 };
+use calls::Calls;
 use keeping::Saving;
 use line::Line;
 
@@ -56,6 +61,12 @@ pub(crate) enum Cue {
     Settled(Result<(), SlotError>),
     /// The Task waited to fetch, and can.
     LineFree,
+    /// The answer to the question whether the Task in hand is still to be done.
+    Checked(Result<Answered, AnswerError>),
+    /// The platform says that the Task in hand is over.
+    Over(String),
+    /// The platform was told how far the Task in hand is, or cannot be told now.
+    Told,
     Timer(Timer),
 }
 
@@ -85,6 +96,7 @@ pub(crate) struct Context {
     /// What is to be kept; what is saved may be older.
     record: Record,
     line: Line,
+    calls: Calls,
     saving: Saving,
     outputs: VecDeque<Output>,
     spread: Spread,
@@ -110,6 +122,7 @@ impl Context {
             fetch: None,
             last_block: None,
             line: Line::default(),
+            calls: Calls::default(),
             saving: Saving::default(),
             outputs: VecDeque::new(),
             last_message: 0,
@@ -164,6 +177,18 @@ impl Context {
         self.spread.pause(first, longest, failures)
     }
 
+    /// Tells that something is tried again after a pause.
+    pub(crate) fn retrying(&mut self, reason: Trouble, pause: Duration) {
+        let after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        self.event(Event::Retrying { reason, after_ms });
+    }
+
+    /// The pause before the platform is asked for a Task again.
+    pub(crate) fn poll_pause(&mut self) -> Duration {
+        let interval = self.policy().poll_interval;
+        self.spread.pause(interval, interval, 1)
+    }
+
     /// The version a module runs; none: no such module.
     pub(crate) fn running(&self, module: &Module) -> Option<&Version> {
         self.running.iter().find(|(known, _)| known == module).map(|(_, version)| version)
@@ -183,6 +208,7 @@ impl Context {
         self.saving = Saving::default();
         (self.fetch, self.last_block) = (None, None);
         self.line.reset();
+        self.calls = Calls::default();
         self.on_trial = None;
         self.untold = None;
         self.told = 0;

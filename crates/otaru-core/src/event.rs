@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use otaru_wire::{Digest, Failure, File, Limits, Module, NoConfig, Version};
+use otaru_wire::{Digest, Failure, File, Limits, Module, NoConfig, Report, Version, dialect::AnswerError};
 
 use crate::Trouble;
 
@@ -92,7 +92,14 @@ pub enum Event {
         /// The file's length in bytes.
         size: u64,
     },
-    /// A fetch failed; the next try comes at its time.
+    /// The platform refuses what it was told or asked by a call, and the same again would be refused again.
+    Refused {
+        /// What it was.
+        report: Report,
+        /// What the platform says.
+        reason: AnswerError,
+    },
+    /// A fetch or a call failed; the next try comes at its time.
     Retrying {
         /// What went wrong.
         reason: Trouble,

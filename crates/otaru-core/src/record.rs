@@ -5,7 +5,9 @@ mod cursor;
 
 use alloc::{string::String, vec, vec::Vec};
 
-use otaru_wire::{Config, Digest, DigestMethod, Failure, File, Hasher, Module, Notice};
+use otaru_wire::{
+    Config, Digest, DigestMethod, Failure, File, Hasher, Limits, Module, Notice, Report, Step, TaskName,
+};
 
 use crate::hashing::{HashState, Hashing};
 
@@ -19,10 +21,11 @@ use crate::hashing::{HashState, Hashing};
 /// have longer lengths. Parts in brackets exist only if their flag is set.
 ///
 /// ```text
-/// record   version    u16      2
+/// record   version    u16      3
 ///          flags      u8       bit 0: [task], bit 1: [failed], bit 2: [config]
 ///          [failed]   32 + 2   SHA-256 of the offer that failed last, how often in a row (u16)
-///          owed       u8       count; each: module text8, failure u8 (1 … 4), description text8
+///          owed       u8       count; each: module text8, failure u8 (1 … 4), description text8,
+///                              name of its Task text8 (empty: none)
 ///          [config]   32       SHA-256 of the Config that the user took last: id, size and digest
 ///          [task]
 ///
@@ -31,7 +34,8 @@ use crate::hashing::{HashState, Hashing};
 ///          block      u32      bytes of a block that the platform answers; 0: not known
 ///          version    text8
 ///          module     text8
-///          flags      u8       bit 0: delta, bit 1: [extra text32], bit 2: [signature text32], bit 3: silent
+///          flags      u8       bit 0: delta, bit 1: [extra text32], bit 2: [signature text32], bit 3: silent,
+///                              bit 4: [name text8, signal u8, power u8, retry u16, interval u32]
 ///          files      u8       count, 1 … 20; each:
 ///                              flags u8 (bit 0: complete, bit 1: [name text16], bit 2: SHA-256, else MD5,
 ///                              bit 3: over MQTT, bit 4: [second digest]), size u64, digest 16 or 32,
@@ -43,7 +47,7 @@ use crate::hashing::{HashState, Hashing};
 /// `running` belongs to the first file that is not complete. Sequence number and checksum are the store's.
 ///
 /// Version 1 had no Config, no `block`, no silent Task, no bit 4 of a file and no second hash state. It is still read, so that a device that
-/// updates otaru itself keeps its Task; written is version 2 alone.
+/// updates otaru itself keeps its Task. Version 2 had no names of Tasks, and is read, too. Written is version 3 alone.
 ///
 /// A newer layout gets a new version number; a reader refuses what it does not know ([`RecordError::Newer`]), so
 /// that an older otaru that comes back after a fallback starts its Task anew instead of misreading it.
@@ -157,6 +161,22 @@ pub(crate) struct Owed {
     pub(crate) failure: Failure,
     /// Why; at most [`MAX_DESCRIPTION_BYTES`].
     pub(crate) description: String,
+    /// The Task, where the platform names it.
+    pub(crate) task: Option<TaskName>,
+}
+
+impl Owed {
+    /// A failure of a module; of the Task in hand, or the one just offered, if there is a notice.
+    pub(crate) fn new(module: &Module, task: Option<&TaskName>, failure: Failure, reason: &str) -> Self {
+        let description = clip(reason.into(), MAX_DESCRIPTION_BYTES);
+        Self { module: module.clone(), failure, description, task: task.cloned() }
+    }
+
+    /// As the platform is told.
+    pub(crate) fn report(&self) -> Report {
+        let Self { module, failure, description, task } = self.clone();
+        Report::Progress { module, task, step: Step::Failed(failure), description }
+    }
 }
 
 /// The longest description reported (aliyun-link-sdk-v4 §2.4).
@@ -185,6 +205,11 @@ impl Task {
             restarts: 0,
             block_bytes: None,
         }
+    }
+
+    /// What the device is to keep to.
+    pub(crate) fn limits(&self) -> Limits {
+        self.notice.terms.as_ref().map(|terms| terms.limits).unwrap_or_default()
     }
 
     /// The first file that is not complete.

@@ -35,6 +35,8 @@ impl Trouble {
             Trouble::Block(_) | Trouble::NoBlock(_) | Trouble::NoHead | Trouble::FailedBefore(_) => {
                 return None;
             }
+            // Of other dialects.
+            Trouble::Answer(_) | Trouble::File(_) | Trouble::Paused => return None,
         })
     }
 }

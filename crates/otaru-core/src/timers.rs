@@ -31,9 +31,13 @@ pub(crate) enum Timer {
     ConfigQuery,
     /// When a Config's fetch counts as broken, is tried again, or the user has had it for too long.
     Config,
+    /// When a call counts as lost; with none under way, when the next may be made after one that failed.
+    Call,
+    /// When to ask a platform again that is asked by calls.
+    Poll,
 }
 
-const ALL: [Timer; 12] = [
+const ALL: [Timer; 14] = [
     Timer::Ask,
     Timer::Retry,
     Timer::Stall,
@@ -46,6 +50,8 @@ const ALL: [Timer; 12] = [
     Timer::Hold,
     Timer::ConfigQuery,
     Timer::Config,
+    Timer::Call,
+    Timer::Poll,
 ];
 
 /// When each timer ends, if it runs.
@@ -68,8 +74,16 @@ impl Timers {
     /// Stops every timer that belongs to the Task in hand.
     pub(crate) fn clear_task(&mut self) {
         for timer in ALL {
-            let outlives = [Timer::Save, Timer::Answer, Timer::Hold, Timer::ConfigQuery, Timer::Config];
-            if !outlives.contains(&timer) {
+            let of_task = [
+                Timer::Ask,
+                Timer::Retry,
+                Timer::Stall,
+                Timer::Link,
+                Timer::Reboot,
+                Timer::Health,
+                Timer::Trial,
+            ];
+            if of_task.contains(&timer) {
                 self.clear(timer);
             }
         }

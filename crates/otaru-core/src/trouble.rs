@@ -2,7 +2,10 @@
 
 use alloc::string::String;
 
-use otaru_wire::{BlockError, Version};
+use otaru_wire::{
+    BlockError, Version,
+    dialect::{AnswerError, FileError},
+};
 
 use crate::FetchError;
 
@@ -12,7 +15,17 @@ pub enum Trouble {
     /// The fetch ended early.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// The server sent nothing for [`Policy::stall_timeout`](crate::Policy::stall_timeout).
+    /// A call was answered, but not done.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// The platform has no bytes of its own file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The platform paused the Task; no try is counted.
+    #[error("the platform has paused the task")]
+    Paused,
+    /// The server sent nothing for [`Policy::stall_timeout`](crate::Policy::stall_timeout), or the platform nothing for
+    /// [`Policy::call_timeout`](crate::Policy::call_timeout).
     #[error("the server went silent")]
     Silent,
     /// The body ended before its announced length.

@@ -1,26 +1,21 @@
 //! The updater: one device, its modules, one Task at a time.
 
-use alloc::string::{String, ToString};
+mod asking;
+mod hearing;
 
-use otaru_wire::{
-    DeviceId, Instant, MessageId, Module, Notice, Report, Step,
-    dialect::{DeviceHalf, Downlink, ReadError},
-};
+use alloc::string::String;
+
+use otaru_wire::{DeviceId, Instant, Module, Step, dialect::DeviceHalf};
 
 use crate::{
     Input, Output, Policy, Record, TaskSummary,
     config::Configs,
     context::{Context, Cue},
     ledger::{Kind, Standing},
-    record::{MAX_EXTRA_BYTES, MAX_NAME_BYTES},
+    record::Owed,
     state::{State, ignore, started, summary},
     timers::Timer,
 };
-
-/// The code of a push that is taken (jd-iot-engine §5).
-const TAKEN: u16 = 200;
-/// The code of a push that is not.
-const REFUSED: u16 = 400;
 
 /// What an updater is built with.
 pub struct UpdaterOptions {
@@ -75,12 +70,15 @@ impl Updater {
         if let Input::Booted(boot) = input {
             self.configs = Configs::default();
             self.state = Some(started::start(&mut self.cx, boot));
+            self.poll_platform();
             return Ok(());
         }
         if self.state.is_none() {
             return Err(Error::NotBooted);
         }
-        if matches!(input, Input::Timer) {
+        if let Input::Answered(request, result) = input {
+            self.answered_call(request, result)?;
+        } else if matches!(input, Input::Timer) {
             // Each at most once: a policy with a pause of zero must not keep the caller here.
             for timer in self.cx.timers.ended(now) {
                 if self.cx.timers.take(timer, now) {
@@ -118,12 +116,8 @@ impl Updater {
     /// The Task in hand, if there is one.
     pub fn task(&self) -> Option<TaskSummary> {
         match self.state.as_ref()? {
-            State::Idle(_) => None,
-            State::Offered(state) => Some(summary(state.notice())),
-            State::Fetching(state) => Some(summary(&state.task().notice)),
-            State::Verifying(state) => Some(summary(&state.task().notice)),
-            State::Staged(state) => Some(summary(&state.task().notice)),
             State::Trial(_) => self.cx.task().map(|task| summary(&task.notice)),
+            state => state.notice().map(summary),
         }
     }
 
@@ -138,6 +132,8 @@ impl Updater {
             Timer::Save => return self.cx.save_again(),
             Timer::ConfigQuery => return self.configs.on_query_timeout(&mut self.cx),
             Timer::Config => return self.configs.on_timer(&mut self.cx),
+            Timer::Call => return self.on_call_timer(),
+            Timer::Poll => return self.poll_platform(),
             Timer::Answer => {
                 self.cx.ledger.forget();
                 self.cx.give_up_saving();
@@ -150,20 +146,25 @@ impl Updater {
     /// What an input means to a state; none if it is answered already, late or foreign.
     fn cue(&mut self, input: Input) -> Result<Option<Cue>, Error> {
         Ok(match input {
-            Input::Booted(_) | Input::Timer | Input::AskConfig => None,
+            Input::Booted(_) | Input::Answered(..) | Input::Timer | Input::AskConfig => None,
             Input::ConfigTaken(request, _) => {
                 self.fetched(request, "ConfigTaken")?;
                 None
             }
             Input::Connected => {
+                self.subscribe();
+                if self.cx.call_half().is_some() {
+                    self.poll_platform(); // it may have said so while nobody listened
+                    return Ok(None);
+                }
                 self.connected();
                 Some(Cue::Connected)
             }
+            Input::Disconnected if self.cx.call_half().is_some() => None,
             Input::Disconnected => {
                 self.cx.connected = false;
                 Some(Cue::Disconnected)
             }
-            Input::Answered(..) => return Err(Error::Unexpected("Answered")),
             Input::Message { topic, payload } => self.message(&topic, &payload),
             Input::Decision(decision) => {
                 if !self.asks() {
@@ -274,7 +275,7 @@ impl Updater {
         match step {
             Step::Failed(failure) if of_task => Some(Cue::GiveUp(failure, description)),
             Step::Failed(failure) => {
-                self.cx.report_failure(&module, failure, &description);
+                self.cx.report_failure(Owed::new(&module, None, failure, &description));
                 None
             }
             Step::Percent(percent) => {
@@ -283,84 +284,6 @@ impl Updater {
                 }
                 None
             }
-        }
-    }
-
-    /// The vendor's SDK repeats nothing after a reconnect (aliyun-link-sdk-v4 §8 row 2); here all is that harms no Task.
-    fn connected(&mut self) {
-        self.cx.connected = true;
-        for filter in self.cx.options.dialect.subscriptions(&self.cx.options.device) {
-            self.cx.emit(Output::Subscribe(filter));
-        }
-        self.cx.report_owed();
-        self.cx.report_versions(self.state.as_ref().and_then(State::in_progress));
-        self.configs.connected(&mut self.cx);
-    }
-
-    fn message(&mut self, topic: &str, payload: &[u8]) -> Option<Cue> {
-        let options = &self.cx.options;
-        let push = options.dialect.push_to_answer(&options.device, topic, payload);
-        match options.dialect.read_message(&options.device, topic, payload) {
-            Ok(Downlink::Notice(notice)) => match self.fault(&notice) {
-                None => {
-                    self.answer_push(push, TAKEN);
-                    Some(Cue::Notice(notice))
-                }
-                Some(reason) => {
-                    self.answer_push(push, REFUSED);
-                    ignore(&mut self.cx, reason);
-                    None
-                }
-            },
-            Ok(Downlink::NoTask) => Some(Cue::NoTask),
-            // One that nobody waits for was repeated on its way, or came late.
-            Ok(Downlink::Block(block)) => Some(Cue::Block(block)),
-            Err(ReadError::Block(error)) if self.awaits_block() => Some(Cue::BadBlock(error)),
-            Ok(Downlink::Config { config, push }) => {
-                self.configs.offered(&mut self.cx, config, push);
-                None
-            }
-            Ok(Downlink::NoConfig(why)) => {
-                self.configs.none(&mut self.cx, why);
-                None
-            }
-            Ok(Downlink::Gateway(_) | Downlink::Foreign | Downlink::Poll) => None,
-            Err(error) => {
-                self.answer_push(push, REFUSED);
-                ignore(&mut self.cx, error.to_string());
-                None
-            }
-        }
-    }
-
-    /// Says at once what became of a push, where the platform waits for that (jd-iot-engine §7.3).
-    fn answer_push(&mut self, push: Option<MessageId>, code: u16) {
-        if let Some(push) = push {
-            self.cx.publish(&Report::NoticeTaken { push, code });
-        }
-    }
-
-    /// Why a notice cannot be followed by any device like this one.
-    fn fault(&self, notice: &Notice) -> Option<String> {
-        if let Err(error) = notice.check() {
-            return Some(error.to_string());
-        }
-        let too_long =
-            [&notice.extra, &notice.signature].into_iter().flatten().any(|text| text.len() > MAX_EXTRA_BYTES)
-                || notice
-                    .files
-                    .iter()
-                    .filter_map(|file| file.name.as_ref())
-                    .any(|name| name.len() > MAX_NAME_BYTES);
-        if too_long {
-            return Some("the notice is longer than a record may be".to_string());
-        }
-        match self.cx.running(&notice.module) {
-            None => Some(alloc::format!("this device has no module {}", notice.module)),
-            Some(running) if *running == notice.version => {
-                Some(alloc::format!("version {running} of module {} runs already", notice.module))
-            }
-            Some(_) => None,
         }
     }
 }

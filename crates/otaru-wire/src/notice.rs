@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Module, TaskTerms, Version};
+use crate::{Digest, Module, TaskName, TaskTerms, Version};
 
 /// The most files a package may have (aliyun-link-sdk-v4 §2.3).
 pub const MAX_FILES: usize = 20;
@@ -214,6 +214,11 @@ impl Notice {
             }
         }
         Ok(())
+    }
+
+    /// How the platform names the Task, if it does.
+    pub fn task_name(&self) -> Option<&TaskName> {
+        self.terms.as_ref().map(|terms| &terms.name)
     }
 
     /// The bytes of all files together.

@@ -2,17 +2,23 @@
 
 use alloc::vec::Vec;
 
-use otaru_wire::{Digest, DigestMethod, Failure, File, MAX_FILES, Module, Notice, Source, Version};
+use otaru_wire::{
+    Digest, DigestMethod, Failure, File, Limits, MAX_FILES, Module, Notice, Source, TaskName, TaskTerms,
+    Version,
+};
 
 use super::cursor::{Reader, Writer};
 use super::{FailedOffer, MAX_DESCRIPTION_BYTES, Owed, Record, RecordError, Running, Stage, Task, clip};
 use crate::hashing::{HashState, Hashing};
 
 /// What is written.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// The oldest layout read: without a Config and second digests.
 const OLDEST: u16 = 1;
+
+/// The last layout in which no Task had a name.
+const NAMELESS: u16 = 2;
 
 const TASK: u8 = 1;
 const FAILED: u8 = 1 << 1;
@@ -22,6 +28,7 @@ const DELTA: u8 = 1;
 const EXTRA: u8 = 1 << 1;
 const SIGNATURE: u8 = 1 << 2;
 const SILENT: u8 = 1 << 3;
+const TERMS: u8 = 1 << 4;
 
 const COMPLETE: u8 = 1;
 const NAME: u8 = 1 << 1;
@@ -47,6 +54,7 @@ pub(super) fn write(record: &Record) -> Vec<u8> {
         out.text8(owed.module.as_str());
         out.u8(1 + FAILURES.iter().position(|failure| *failure == owed.failure).unwrap_or(0) as u8);
         out.text8(&owed.description);
+        out.text8(owed.task.as_ref().map(TaskName::as_str).unwrap_or_default());
     }
     if let Some(config) = &record.config {
         out.bytes(config);
@@ -69,15 +77,19 @@ fn write_task(out: &mut Writer, task: &Task) {
     out.u16(task.digest_retries);
     out.u16(task.restarts);
     out.u32(task.block_bytes.unwrap_or(0));
-    let Notice { version, module, files, delta, silent, extra, signature, terms: _ } = &task.notice;
+    let Notice { version, module, files, delta, silent, extra, signature, terms } = &task.notice;
     out.text8(version.as_str());
     out.text8(module.as_str());
     out.u8(flag(DELTA, *delta)
         | flag(EXTRA, extra.is_some())
         | flag(SIGNATURE, signature.is_some())
-        | flag(SILENT, *silent));
+        | flag(SILENT, *silent)
+        | flag(TERMS, terms.is_some()));
     for text in [extra, signature].into_iter().flatten() {
         out.text32(text);
+    }
+    if let Some(terms) = terms {
+        write_terms(out, terms);
     }
     out.u8(files.len() as u8);
     for (file, complete) in files.iter().zip(&task.complete) {
@@ -96,6 +108,21 @@ fn write_task(out: &mut Writer, task: &Task) {
             out.text16(running.etag.as_deref().unwrap_or_default());
         }
     }
+}
+
+fn write_terms(out: &mut Writer, terms: &TaskTerms) {
+    let Limits { signal, power, retry, interval_s } = terms.limits;
+    out.text8(terms.name.as_str());
+    out.u8(signal);
+    out.u8(power);
+    out.u16(retry);
+    out.u32(interval_s);
+}
+
+fn read_terms(from: &mut Reader<'_>) -> Option<TaskTerms> {
+    let name = TaskName::new(from.text8()?).ok()?;
+    let (signal, power, retry) = (from.u8()?, from.u8()?, from.u16()?);
+    Some(TaskTerms { name, limits: Limits { signal, power, retry, interval_s: from.u32()? } })
 }
 
 fn write_file(out: &mut Writer, file: &File, complete: bool) {
@@ -147,11 +174,24 @@ fn read_record(from: &mut Reader<'_>, version: u16) -> Option<Record> {
             module: Module::new(from.text8()?).ok()?,
             failure: *FAILURES.get(usize::from(from.u8()?.checked_sub(1)?))?,
             description: clip(from.text8()?, MAX_DESCRIPTION_BYTES),
+            task: read_task_name(from, version)?,
         });
     }
     let config = if flags & CONFIG == 0 { None } else { Some(from.take(32)?.try_into().ok()?) };
     let task = if flags & TASK == 0 { None } else { Some(read_task(from, version)?) };
     Some(Record { task, failed, owed, config })
+}
+
+/// None if the bytes are damaged; inside, none if the Task has no name.
+#[expect(clippy::option_option, reason = "damage and no name are two things")]
+fn read_task_name(from: &mut Reader<'_>, layout: u16) -> Option<Option<TaskName>> {
+    match layout {
+        OLDEST..=NAMELESS => Some(None),
+        _ => match from.text8()? {
+            name if name.is_empty() => Some(None),
+            name => TaskName::new(name).ok().map(Some),
+        },
+    }
 }
 
 fn read_task(from: &mut Reader<'_>, layout: u16) -> Option<Task> {
@@ -167,6 +207,7 @@ fn read_task(from: &mut Reader<'_>, layout: u16) -> Option<Task> {
     let flags = from.u8()?;
     let extra = if flags & EXTRA == 0 { None } else { Some(from.text32()?) };
     let signature = if flags & SIGNATURE == 0 { None } else { Some(from.text32()?) };
+    let terms = if flags & TERMS == 0 || layout <= NAMELESS { None } else { Some(read_terms(from)?) };
     let count = usize::from(from.u8()?);
     let (mut files, mut complete) = (Vec::with_capacity(count.min(MAX_FILES)), Vec::new());
     for _ in 0..count {
@@ -175,7 +216,7 @@ fn read_task(from: &mut Reader<'_>, layout: u16) -> Option<Task> {
         complete.push(done);
     }
     let (delta, silent) = (flags & DELTA != 0, flags & SILENT != 0 && layout != OLDEST);
-    let notice = Notice { version, module, files, delta, silent, extra, signature, terms: None };
+    let notice = Notice { version, module, files, delta, silent, extra, signature, terms };
     notice.check().ok()?;
     let mut task = Task { notice, stage, complete, running: None, digest_retries, restarts, block_bytes };
     match from.u8()? {
@@ -232,167 +273,4 @@ fn flag(bit: u8, set: bool) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{string::ToString, vec};
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn sample() -> Record {
-        let file = |name: Option<&str>, size, digest, also, url: &str| File {
-            name: name.map(ToString::to_string),
-            size,
-            digest,
-            also,
-            source: Source::Http { url: url.to_string() },
-        };
-        let (md5, sha256) = (Digest::Md5([7; 16]), Digest::Sha256([8; 32]));
-        let files = vec![
-            file(Some("app.bin"), 9, md5, None, "http://h/a?t=1"),
-            file(None, 10, sha256, Some(md5), "http://h/b"),
-            file(None, 11, md5, Some(sha256), "http://h/c"),
-        ];
-        let mut hashing = Hashing::new(&files[1]);
-        hashing.update(b"1234");
-        let notice = Notice {
-            version: Version::new("2.0.0").unwrap(),
-            module: Module::new("mcu").unwrap(),
-            files,
-            delta: true,
-            silent: true,
-            extra: Some("{\"site\":\"osaka\"}".to_string()),
-            signature: Some("c2ln".to_string()),
-            terms: None,
-        };
-        Record {
-            task: Some(Task {
-                stage: Stage::Reverting("too hot".to_string()),
-                complete: vec![true, false, false],
-                running: Some(Running { offset: 4, hash: hashing.save(), etag: Some("\"e\"".to_string()) }),
-                digest_retries: 1,
-                restarts: 2,
-                block_bytes: Some(640),
-                notice,
-            }),
-            failed: Some(FailedOffer { fingerprint: [3; 32], times: 4 }),
-            owed: vec![Owed {
-                module: Module::default(),
-                failure: Failure::Write,
-                description: "full".to_string(),
-            }],
-            config: Some([5; 32]),
-        }
-    }
-
-    #[test]
-    fn a_record_comes_back_as_it_was_saved() {
-        let mut streamed = sample();
-        for (file, place) in streamed.task.as_mut().unwrap().notice.files.iter_mut().zip(1..) {
-            file.source = Source::Mqtt { stream: 4102, file: place };
-        }
-        for record in [Record::default(), sample(), streamed] {
-            assert_eq!(read(&write(&record)), Ok(record));
-        }
-        assert_eq!(write(&Record::default()), [2, 0, 0, 0], "an empty record is four bytes for ever");
-    }
-
-    /// Source: what the first released layout wrote for one file of 9 bytes, of which 4 are stored.
-    #[test]
-    fn a_record_of_the_first_layout_is_still_read() {
-        let mut hasher = otaru_wire::Hasher::new(DigestMethod::Md5);
-        hasher.update(b"1234");
-        let mut old = vec![1, 0, TASK, 0, 0, 1, 0, 2, 0, 5];
-        old.extend(b"2.0.0");
-        old.extend([7]);
-        old.extend(b"default");
-        old.extend([0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0]);
-        old.extend([7; 16]);
-        old.extend([10, 0]);
-        old.extend(b"http://h/a");
-        let state = hasher.save();
-        old.extend([1, 4, 0, 0, 0, 0, 0, 0, 0, state.len() as u8]);
-        old.extend(state);
-        old.extend([3, 0]);
-        old.extend(b"\"e\"");
-        let record = read(&old).unwrap();
-        let task = record.task.as_ref().unwrap();
-        assert_eq!((record.stored(), task.digest_retries, task.restarts), (vec![4], 1, 2));
-        assert_eq!(task.notice.files[0].digest, Digest::Md5([7; 16]));
-        let (mut hashing, offset) = task.hashing(&task.notice.files[0]);
-        hashing.update(b"56789");
-        let whole = Digest::from_hex(DigestMethod::Md5, "25f9e794323b453885f5181f1b624d0b").unwrap();
-        let nine = File { digest: whole, ..task.notice.files[0].clone() };
-        assert_eq!((offset, hashing.mismatch(&nine)), (4, None), "the hash goes on where it was");
-        assert_eq!(read(&write(&record)), Ok(record), "and is kept in the layout of today");
-    }
-
-    #[test]
-    fn a_record_cut_short_or_with_a_tail_is_damaged() {
-        let mut bytes = write(&sample());
-        for end in 0..bytes.len() {
-            assert_eq!(read(&bytes[..end]), Err(RecordError::Damaged), "cut at {end}");
-        }
-        bytes.push(0);
-        assert_eq!(read(&bytes), Err(RecordError::Damaged));
-    }
-
-    #[test]
-    fn the_longest_record_keeps_its_bound_and_a_usual_one_is_small() {
-        let mut record = sample();
-        let task = record.task.as_mut().unwrap();
-        task.running = None;
-        task.complete = vec![true; MAX_FILES];
-        task.notice.extra = Some("x".repeat(super::super::MAX_EXTRA_BYTES));
-        task.notice.signature = task.notice.extra.clone();
-        let file = File {
-            name: Some("n".repeat(super::super::MAX_NAME_BYTES)),
-            size: u64::MAX,
-            digest: Digest::Sha256([8; 32]),
-            also: Some(Digest::Md5([9; 16])),
-            source: Source::Http { url: "u".repeat(otaru_wire::MAX_URL_BYTES) },
-        };
-        task.notice.files = vec![file; MAX_FILES];
-        let owed = Owed {
-            module: Module::new("m".repeat(64)).unwrap(),
-            failure: Failure::Write,
-            description: "d".repeat(MAX_DESCRIPTION_BYTES),
-        };
-        record.owed = vec![owed; super::super::MAX_OWED];
-        let bytes = write(&record);
-        assert!(bytes.len() <= Record::MAX_BYTES, "{} bytes", bytes.len());
-        assert_eq!(read(&bytes), Ok(record));
-        assert!(write(&sample()).len() < 700);
-    }
-
-    #[test]
-    fn a_newer_record_says_so() {
-        assert_eq!(read(&[3, 0, 9, 9, 9]), Err(RecordError::Newer(3)));
-    }
-
-    #[test]
-    fn stored_bytes_past_the_files_end_are_damage() {
-        let mut record = sample();
-        record.task.as_mut().unwrap().running.as_mut().unwrap().offset = 11;
-        assert_eq!(read(&write(&record)), Err(RecordError::Damaged));
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_panic_and_what_is_read_is_written_alike(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            if let Ok(record) = read(&bytes) {
-                prop_assert_eq!(read(&write(&record)), Ok(record));
-            }
-        }
-
-        #[test]
-        fn no_flipped_byte_panics(at in 0_usize..400, to in any::<u8>()) {
-            let mut bytes = write(&sample());
-            let at = at % bytes.len();
-            bytes[at] = to;
-            if let Ok(record) = read(&bytes) {
-                prop_assert_eq!(read(&write(&record)), Ok(record));
-            }
-        }
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 //! Bytes are hashed as they come and stored as they come. What the Record says is stored trails behind: it covers
 //! only bytes the slot has acknowledged, with the state of the hash at that byte.
 
+mod checking;
 mod http;
 mod link;
 mod mqtt;
@@ -12,6 +13,7 @@ use alloc::{
     collections::VecDeque,
     format,
     string::{String, ToString},
+    vec::Vec,
 };
 
 use otaru_wire::{ByteRange, Failure, File, Notice, Source};
@@ -67,6 +69,8 @@ pub(crate) struct Fetching {
 enum Phase {
     /// Until the Record says that nothing of this file is stored: only then may old bytes be overwritten.
     Saving(Next),
+    /// Until the platform says that the Task is still to be done; then bytes are asked for, and that is announced or not.
+    Checking(bool),
     /// Until what was asked for is here, or cannot be had; a fetch begins when no Config is being fetched.
     Requested(Via),
     /// Until the pause after a failure is over.
@@ -87,6 +91,8 @@ enum Via {
         /// Where the body ends; none before the head was judged.
         end: Option<u64>,
     },
+    /// Why there are no bytes comes instead of them.
+    Reason(Vec<u8>),
     /// As one block over the session.
     Mqtt,
 }
@@ -104,7 +110,7 @@ enum Next {
 impl Fetching {
     /// A Task that was just accepted and is being saved.
     pub(crate) fn begin(cx: &mut Context, task: Task) -> State {
-        cx.report_percent(&task.notice.module, 0);
+        cx.report_percent(&task.notice, 0);
         let pace = Pace::reported(0, cx.now);
         Self::next(cx, task, pace, false, |state, _| state.after_save(Next::Fetch))
     }
@@ -203,8 +209,9 @@ impl Fetching {
             Cue::SaveFailed(error) => {
                 self.fail(cx, Failure::Write, format!("the record cannot be saved: {error}"))
             }
+            Cue::Checked(word) => self.on_checked(cx, word),
             Cue::LineFree => match self.phase {
-                Phase::Requested(Via::Http { .. }) => self.request(cx, false),
+                Phase::Requested(Via::Http { .. } | Via::Reason(_)) => self.request(cx, false),
                 _ => State::Fetching(self),
             },
             Cue::Stopping => self.checkpoint_now(cx),
@@ -218,7 +225,7 @@ impl Fetching {
                 Meaning::Newer(newer) => replace(cx, newer),
                 Meaning::Nothing => State::Fetching(self),
             },
-            Cue::Cancel => decline(cx, &self.task.notice.module, "canceled"),
+            Cue::Cancel => decline(cx, &self.task.notice, "canceled"),
             _ => State::Fetching(self),
         }
     }
@@ -235,10 +242,7 @@ impl Fetching {
             return self.drain(cx);
         }
         match self.wanted.source.clone() {
-            Source::Http { url } => {
-                self.announce(cx, announce);
-                self.request_range(cx, url)
-            }
+            Source::Http { .. } => self.check(cx, announce),
             Source::Mqtt { .. } if !cx.connected => {
                 self.phase = Phase::AwaitingSession;
                 State::Fetching(self)
@@ -305,7 +309,7 @@ impl Fetching {
     fn retry(mut self, cx: &mut Context, trouble: Trouble) -> State {
         self.break_off(cx);
         self.retries += 1;
-        if self.retries > cx.policy().retry_attempts {
+        if self.retries > self.retry_attempts(cx) {
             return self.fail(cx, Failure::Download, trouble.to_string());
         }
         let failures = self.retries.saturating_add(self.without_network);
@@ -313,12 +317,9 @@ impl Fetching {
     }
 
     /// Pauses as after so many failures in a row, then asks again.
-    fn pause(mut self, cx: &mut Context, reason: Trouble, failures: u32) -> State {
-        let pause = cx.pause(failures);
-        cx.event(Event::Retrying { reason, after_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) });
-        cx.start_timer(Timer::Retry, pause);
-        self.phase = Phase::Pausing(Next::Fetch);
-        State::Fetching(self)
+    fn pause(self, cx: &mut Context, reason: Trouble, failures: u32) -> State {
+        let pause = self.told_pause(cx).unwrap_or_else(|| cx.pause(failures));
+        self.pause_for(cx, reason, pause, Next::Fetch)
     }
 
     fn done(&self) -> u64 {

@@ -47,13 +47,15 @@ impl Idle {
         }
     }
 
-    /// One module is asked for at a time: the answer "no Task" does not name its module.
+    /// Where messages are spoken, one module is asked for at a time: the answer "no Task" does not name its module.
     fn ask_for_aside(self, cx: &mut Context) -> State {
         cx.timers.clear(Timer::Link);
-        if cx.connected && !cx.aside.is_empty() {
+        if cx.call_half().is_some() {
+            // The answer to a call is that call's, so all can be asked for.
+            core::mem::take(&mut cx.aside).into_iter().for_each(|module| cx.query(module, None));
+        } else if cx.connected && !cx.aside.is_empty() {
             let module = cx.aside.remove(0);
             cx.query(module, None);
-            cx.start_timer(Timer::Link, cx.policy().link_timeout);
         }
         State::Idle(self)
     }

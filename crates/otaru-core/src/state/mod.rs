@@ -11,7 +11,7 @@ pub(crate) mod verifying;
 
 use alloc::string::{String, ToString};
 
-use otaru_wire::{Failure, Module, Notice, Source};
+use otaru_wire::{Failure, Module, Notice, Report, Source};
 
 use crate::{
     Event, Protocol, SlotError, TaskSummary,
@@ -41,9 +41,11 @@ pub(crate) enum State {
 
 impl State {
     pub(crate) fn handle(self, cx: &mut Context, cue: Cue) -> State {
-        if let Cue::GiveUp(failure, reason) = cue {
-            return self.give_up(cx, failure, reason);
-        }
+        let cue = match cue {
+            Cue::GiveUp(failure, reason) => return self.give_up(cx, failure, reason),
+            Cue::Over(reason) => return self.over(cx, &reason),
+            cue => cue,
+        };
         match self {
             State::Idle(state) => state.handle(cx, cue),
             State::Offered(state) => state.handle(cx, cue),
@@ -76,6 +78,28 @@ impl State {
 }
 
 impl State {
+    /// The platform says that the Task in hand is over. What is activated goes on: the old slot may be gone.
+    fn over(self, cx: &mut Context, reason: &str) -> State {
+        match &self {
+            State::Idle(_) | State::Trial(_) => return self,
+            State::Staged(state) if state.activated() => return self,
+            State::Offered(_) | State::Fetching(_) | State::Verifying(_) | State::Staged(_) => {}
+        }
+        drop_task(cx, reason);
+        Idle::enter(cx)
+    }
+
+    /// The offer in hand; none in a Trial, whose Task is over for the platform or not.
+    pub(crate) fn notice(&self) -> Option<&Notice> {
+        match self {
+            State::Idle(_) | State::Trial(_) => None,
+            State::Offered(state) => Some(state.notice()),
+            State::Fetching(state) => Some(&state.task().notice),
+            State::Verifying(state) => Some(&state.task().notice),
+            State::Staged(state) => Some(&state.task().notice),
+        }
+    }
+
     /// The module of a Task that the platform heard is in progress, and that is not on Trial yet.
     pub(crate) fn in_progress(&self) -> Option<&Module> {
         match self {
@@ -126,7 +150,7 @@ pub(crate) fn suits(cx: &mut Context, notice: &Notice) -> bool {
     } else {
         return true;
     };
-    cx.report_failure(&notice.module, failure, &reason);
+    cx.report_failed_offer(notice, failure, &reason);
     ignore(cx, reason);
     false
 }
@@ -138,6 +162,7 @@ pub(crate) fn ignore(cx: &mut Context, reason: String) {
 /// The Task ends without success and without fault; the Record forgets it.
 pub(crate) fn drop_task(cx: &mut Context, reason: &str) {
     cx.stop_fetch();
+    cx.unsay_task();
     cx.abandon();
     cx.timers.clear_task();
     cx.event(Event::Dropped { reason: reason.to_string() });
@@ -147,9 +172,9 @@ pub(crate) fn drop_task(cx: &mut Context, reason: &str) {
 }
 
 /// The user does not want the Task: it ends and the platform is told.
-pub(crate) fn decline(cx: &mut Context, module: &Module, reason: &str) -> State {
+pub(crate) fn decline(cx: &mut Context, notice: &Notice, reason: &str) -> State {
     drop_task(cx, reason);
-    cx.report_failure(module, Failure::Upgrade, reason);
+    cx.report_failed_offer(notice, Failure::Upgrade, reason);
     Idle::enter(cx)
 }
 
@@ -163,9 +188,10 @@ pub(crate) fn replace(cx: &mut Context, newer: Notice) -> State {
 /// The Task fails: the platform is told, the running slot stays as it is, the Record forgets the Task.
 pub(crate) fn fail(cx: &mut Context, notice: &Notice, failure: Failure, reason: String) -> State {
     cx.stop_fetch();
+    cx.unsay_task();
     cx.abandon();
     cx.timers.clear_task();
-    cx.report_failure(&notice.module, failure, &reason);
+    cx.report_failed_offer(notice, failure, &reason);
     cx.event(Event::Failed { failure, reason });
     cx.count_failure(notice);
     cx.keep_task(None);
@@ -184,14 +210,19 @@ pub(crate) fn not_prepared(cx: &mut Context, notice: &Notice, error: &SlotError)
 /// The Task succeeded: the new version is reported, the Record forgets the Task.
 pub(crate) fn succeed(cx: &mut Context, module: Module) -> State {
     cx.timers.clear_task();
+    let name = cx.task().filter(|task| task.notice.module == module);
+    let name = name.and_then(|task| task.notice.task_name().cloned());
     cx.on_trial = None;
     cx.untold = None;
     cx.owe_nothing(&module);
     cx.forget_failures();
     cx.keep_task(None);
     if let Some(version) = cx.running(&module).cloned() {
-        if cx.connected {
-            cx.publish(&otaru_wire::Report::Version { module: module.clone(), version: version.clone() });
+        if let Some(task) = name {
+            cx.publish(&Report::Done { task });
+        }
+        if cx.may_say() {
+            cx.publish(&Report::Version { module: module.clone(), version: version.clone() });
         }
         cx.event(Event::Updated { module, version });
     }

@@ -45,9 +45,9 @@ impl Offered {
                 State::Offered(self)
             }
             Cue::Decision(Decision::Refuse(reason)) => {
-                decline(cx, &self.notice.module, &alloc::format!("refused: {reason}"))
+                decline(cx, &self.notice, &alloc::format!("refused: {reason}"))
             }
-            Cue::Cancel => decline(cx, &self.notice.module, "canceled"),
+            Cue::Cancel => decline(cx, &self.notice, "canceled"),
             Cue::Timer(Timer::Ask) => Self::enter(cx, self.notice),
             Cue::Notice(notice) => match weigh(cx, &self.notice, notice) {
                 Meaning::Links(notice) => State::Offered(Self { notice, ..self }),

@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use otaru_wire::{Failure, Module};
+use otaru_wire::Failure;
 
 use super::{Meaning, State, decline, fail, replace, verifying::Verified, weigh};
 use crate::{
@@ -20,6 +20,9 @@ pub(crate) struct Staged {
 }
 
 enum Phase {
+    /// Until a platform that is asked by calls was told that all is fetched, or cannot be told: it may say that the Task is
+    /// over, and some want to hear it before they hear of success (onenet §6).
+    Telling(Verified),
     /// Until the user decides.
     Asking(Verified),
     /// Until the user is to be asked again.
@@ -35,6 +38,13 @@ enum Phase {
 impl Staged {
     /// All is proven.
     pub(crate) fn enter(cx: &mut Context, task: Task, proof: Verified) -> State {
+        if cx.connected && cx.is_telling() {
+            return State::Staged(Self { task, phase: Phase::Telling(proof) });
+        }
+        Self::ask(cx, task, proof)
+    }
+
+    fn ask(cx: &mut Context, task: Task, proof: Verified) -> State {
         cx.event(Event::Staged);
         // Who agreed before a power cut is not asked twice.
         if cx.policy().ask_before_activate && task.stage != Stage::Activating {
@@ -78,10 +88,10 @@ impl Staged {
                 super::ignore(cx, "too late to cancel: the new slot is activated".into());
                 State::Staged(self)
             }
-            Cue::Cancel => decline(cx, &self.task.notice.module, "canceled"),
+            Cue::Cancel => decline(cx, &self.task.notice, "canceled"),
             Cue::Decision(decision) => self.on_decision(cx, decision),
             Cue::Connected if !self.activated() => {
-                cx.report_percent(&self.task.notice.module, 100);
+                cx.report_percent(&self.task.notice, 100);
                 State::Staged(self)
             }
             cue => self.on_answer(cx, cue),
@@ -100,7 +110,6 @@ impl Staged {
     }
 
     fn on_decision(self, cx: &mut Context, decision: Decision) -> State {
-        let module: &Module = &self.task.notice.module;
         match (self.phase, decision) {
             (Phase::Asking(proof), Decision::Accept) => Self::go(cx, self.task, proof),
             (Phase::Asking(proof), Decision::Postpone(pause)) => {
@@ -108,7 +117,7 @@ impl Staged {
                 State::Staged(Self { task: self.task, phase: Phase::Postponed(proof) })
             }
             (Phase::Asking(_), Decision::Refuse(reason)) => {
-                decline(cx, module, &format!("refused: {reason}"))
+                decline(cx, &self.task.notice, &format!("refused: {reason}"))
             }
             (phase, _) => State::Staged(Self { task: self.task, phase }),
         }
@@ -117,7 +126,8 @@ impl Staged {
     fn on_answer(self, cx: &mut Context, cue: Cue) -> State {
         let Self { task, phase } = self;
         let phase = match (phase, cue) {
-            (Phase::Postponed(proof), Cue::Timer(Timer::Ask)) => return Self::enter(cx, task, proof),
+            (Phase::Telling(proof), Cue::Told | Cue::Disconnected) => return Self::ask(cx, task, proof),
+            (Phase::Postponed(proof), Cue::Timer(Timer::Ask)) => return Self::ask(cx, task, proof),
             (Phase::Saving(proof), Cue::Saved) => {
                 let (module, version) = (task.notice.module.clone(), task.notice.version.clone());
                 cx.ask(Kind::Activated, Output::Activate { module, version, proof });

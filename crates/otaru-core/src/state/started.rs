@@ -21,13 +21,13 @@
 
 use alloc::{format, string::ToString};
 
-use otaru_wire::{Failure, Module};
+use otaru_wire::{Failure, Module, TaskName};
 
 use super::{State, drop_task, idle::Idle, resume, succeed, trial::Trial};
 use crate::{
     Boot, Event,
     context::Context,
-    record::{Stage, Task},
+    record::{Owed, Stage, Task},
 };
 
 /// Why a Trial failed, if nobody was there to see it.
@@ -36,6 +36,7 @@ const NOT_CONFIRMED: &str = "the new slot did not confirm, the old slot is back"
 /// Decides by Record and marker where to go on.
 pub(crate) fn start(cx: &mut Context, boot: Boot) -> State {
     cx.reset();
+    cx.connected |= cx.call_half().is_some(); // there is no session to wait for
     cx.running = boot.running;
     cx.fell_back = boot.fell_back.clone();
     cx.hold_failed_offer();
@@ -75,15 +76,24 @@ fn fell_back(cx: &mut Context, module: Module) {
         }
         _ => NOT_CONFIRMED.to_string(),
     };
-    match tried {
+    let mut name: Option<TaskName> = None;
+    let of_module = match tried {
         Some(task) if task.notice.module == module && task.stage != Stage::Fetching => {
             cx.count_failure(&task.notice);
-            cx.keep_task(None);
+            name = task.notice.task_name().cloned();
+            true
         }
-        other => cx.put_back_task(other),
-    }
+        other => {
+            cx.put_back_task(other);
+            false
+        }
+    };
+    // Owed before the Record is saved without the Task: the marker may be told to forget right after.
     if !cx.owes(&module) {
-        cx.report_failure(&module, Failure::Upgrade, &reason);
+        cx.report_failure(Owed::new(&module, name.as_ref(), Failure::Upgrade, &reason));
+    }
+    if of_module {
+        cx.keep_task(None);
     }
     cx.event(Event::FellBack { module, reason });
 }

@@ -55,7 +55,7 @@ impl Verifying {
         match task.notice.files.get(file).map(Hashing::new) {
             Some(hashing) => Self { task, file, asked: ByteRange { start: 0, end: 0 }, hashing }.read_on(cx),
             None => {
-                cx.report_percent(&task.notice.module, 100);
+                cx.report_percent(&task.notice, 100);
                 cx.event(Event::Verified);
                 Staged::enter(cx, task, Verified(()))
             }
@@ -74,7 +74,7 @@ impl Verifying {
             Cue::SaveFailed(error) => {
                 self.fail(cx, Failure::Write, &format!("the record cannot be saved: {error}"))
             }
-            Cue::Cancel => decline(cx, &self.task.notice.module, "canceled"),
+            Cue::Cancel => decline(cx, &self.task.notice, "canceled"),
             Cue::Notice(notice) => match weigh(cx, &self.task.notice, notice) {
                 Meaning::Links(notice) => {
                     if !self.task.refresh_links(notice) {

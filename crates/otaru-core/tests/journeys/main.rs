@@ -4,6 +4,7 @@
 
 mod asking;
 mod by_hand;
+mod calls;
 mod chaos;
 mod clean;
 mod config;

@@ -6,7 +6,6 @@ use super::{Credentials, LoginError, ReadError};
 use crate::{
     DeviceId, Notice, Report,
     http::{Answer, Call, Head},
-    http_range::ContentRange,
 };
 
 /// What a dialect of HTTP calls has beside [`super::DeviceHalf`]. Implementations keep no state.
@@ -141,8 +140,8 @@ impl AnswerError {
 /// What follows the head of a file's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileHead {
-    /// These bytes of the file. Whether they are those that were asked for is still to be judged.
-    Bytes(ContentRange),
+    /// Bytes of the file. Whether they are those that were asked for is still to be judged, as of any server's.
+    Bytes,
     /// Why there are none, for [`CallHalf::read_file_reason`]. Nothing of it is a file's.
     Reason,
 }

@@ -6,7 +6,7 @@ use alloc::{
     vec::Vec,
 };
 
-use otaru_wire::{ByteRange, Failure, http_range::strong_etag};
+use otaru_wire::{ByteRange, Failure, dialect::FileHead, http_range::strong_etag};
 
 use super::{Fetching, Phase, Via};
 use crate::{
@@ -28,7 +28,8 @@ const MAX_ETAG_BYTES: usize = 256;
 impl Fetching {
     /// Asks for the next bytes, as many as the policy lets.
     pub(super) fn request_range(mut self, cx: &mut Context, url: String) -> State {
-        let longest = cx.policy().range_bytes.unwrap_or(u64::MAX).max(1);
+        let usual = cx.call_half().map(|half| half.piece_bytes());
+        let longest = cx.policy().range_bytes.or(usual).unwrap_or(u64::MAX).max(1);
         let end = self.taken.saturating_add(longest).min(self.wanted.size);
         let range = ByteRange { start: self.taken, end };
         cx.fetch(url, range, self.if_range());
@@ -46,6 +47,15 @@ impl Fetching {
         let Phase::Requested(Via::Http { range, end: None }) = self.phase else {
             return State::Fetching(self);
         };
+        match cx.call_half().map(|half| half.read_file_head(head)) {
+            None | Some(Ok(FileHead::Bytes)) => {}
+            Some(Ok(FileHead::Reason)) => {
+                self.phase = Phase::Requested(Via::Reason(Vec::new()));
+                cx.start_timer(Timer::Stall, cx.policy().stall_timeout);
+                return State::Fetching(self);
+            }
+            Some(Err(error)) => return self.on_file_error(cx, error),
+        }
         let asked = Asked { range, size: self.wanted.size, etag: self.etag.as_deref() };
         match judge(head, &asked) {
             Judgement::Usable { end } => {
@@ -75,6 +85,9 @@ impl Fetching {
     }
 
     pub(super) fn on_body(mut self, cx: &mut Context, bytes: Vec<u8>) -> State {
+        if let Phase::Requested(Via::Reason(_)) = self.phase {
+            return self.on_reason(&bytes);
+        }
         let Phase::Requested(Via::Http { end, .. }) = self.phase else {
             return State::Fetching(self);
         };
@@ -98,8 +111,14 @@ impl Fetching {
     }
 
     pub(super) fn on_fetch_ended(self, cx: &mut Context, result: Result<(), FetchError>) -> State {
-        let Phase::Requested(Via::Http { range, end }) = self.phase else {
-            return State::Fetching(self);
+        let (range, end) = match self.phase {
+            Phase::Requested(Via::Http { range, end }) => (range, end),
+            Phase::Requested(Via::Reason(ref reason)) if result.is_ok() => {
+                let reason = reason.clone();
+                return self.on_reason_ended(cx, &reason);
+            }
+            Phase::Requested(Via::Reason(_)) => return self.retry_broken(cx, Trouble::EndedEarly),
+            _ => return State::Fetching(self),
         };
         match result {
             Ok(())

@@ -30,10 +30,9 @@ impl Fetching {
     pub(super) fn query_link(mut self, cx: &mut Context) -> State {
         cx.timers.clear(Timer::Retry);
         self.phase = Phase::AwaitingLink;
-        if cx.connected {
+        if cx.may_say() {
             let Notice { module, version, .. } = &self.task.notice;
             cx.query(module.clone(), Some(version.clone()));
-            cx.start_timer(Timer::Link, cx.policy().link_timeout);
         }
         State::Fetching(self)
     }
@@ -41,6 +40,7 @@ impl Fetching {
     /// Fresh links for the Task in hand. A download that runs goes on undisturbed.
     pub(super) fn on_links(mut self, cx: &mut Context, notice: Notice) -> State {
         let changed = self.task.notice != notice;
+        let renamed = self.task.notice.task_name() != notice.task_name();
         // The Record gets them with its next save: a platform that pushes often must not wear out the flash.
         self.task.refresh_links(notice);
         if let Some(file) = self.task.notice.files.get(self.file) {
@@ -50,6 +50,8 @@ impl Fetching {
             Phase::AwaitingLink => true,
             // The platform may push what it has before it is asked; the old link again would be refused again.
             Phase::Pausing(Next::FreshLink) => changed,
+            // The answer to what is being asked names a Task that has another name now.
+            Phase::Checking(_) => renamed,
             _ => false,
         };
         if !awaited {

@@ -93,7 +93,7 @@ impl Fetching {
                 done: self.done(),
                 total: self.task.notice.total_size(),
             });
-            cx.report_percent(&self.task.notice.module, percent);
+            cx.report_percent(&self.task.notice, percent);
         }
     }
 

@@ -230,7 +230,7 @@ impl CallHalf for Device {
 
     fn read_file_head(&self, head: &Head) -> Result<FileHead, FileError> {
         match Heard::read(head) {
-            Ok(Heard::Bytes(content)) => Ok(FileHead::Bytes(content)),
+            Ok(Heard::Bytes(_)) => Ok(FileHead::Bytes),
             Ok(Heard::Byte) => Ok(FileHead::Reason),
             Err(DownloadError::Refused(refusal)) => Err(file_error(refusal, self.generation)),
             Err(DownloadError::Http { status: code @ (401 | 403 | 404 | 410) }) => {

@@ -251,7 +251,18 @@ impl Heard {
         match status {
             206 => {
                 let content = headers.value("Content-Range").and_then(ContentRange::read);
-                content.map(Heard::Bytes).ok_or(DownloadError::Header { header: "Content-Range" })
+                let content = content.ok_or(DownloadError::Header { header: "Content-Range" })?;
+                let told = [
+                    ("Content-Range-Start", content.range.start),
+                    ("Content-Range-End", content.range.end.saturating_sub(1)),
+                ];
+                for (header, wanted) in told {
+                    let found = headers.value(header).map(|text| text.trim_ascii().parse());
+                    if found.is_some_and(|found| found != Ok(wanted)) {
+                        return Err(DownloadError::Header { header });
+                    }
+                }
+                Ok(Heard::Bytes(content))
             }
             200 => match headers.value("Content-Length").map(|length| length.trim_ascii().parse()) {
                 None => Ok(Heard::Byte),
