@@ -4,7 +4,29 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Task, TaskState, Timestamp};
+use crate::{Dialect, Task, TaskState, Timestamp};
+
+/// Can a device be told of its task now?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It is connected.
+    Connected,
+    /// It is not connected.
+    Away,
+    /// It is not connected and need not be: it asks by itself.
+    Asking,
+}
+
+impl Presence {
+    /// Of a device that speaks this.
+    pub fn of(connected: bool, dialect: Dialect) -> Self {
+        match connected {
+            true => Presence::Connected,
+            false if dialect.asks() => Presence::Asking,
+            false => Presence::Away,
+        }
+    }
+}
 
 /// The one thing that an open task waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +37,11 @@ pub enum Hold {
     /// The device to connect.
     Connection {
         /// When it last connected or spoke; none if it never did.
+        last_seen_at: Option<Timestamp>,
+    },
+    /// The device to ask: it does so by itself, connected or not.
+    Question {
+        /// When it last asked; none if it never did.
         last_seen_at: Option<Timestamp>,
     },
     /// Its turn to be told: notices go out at a bounded rate.
@@ -64,6 +91,10 @@ impl fmt::Display for Hold {
             Hold::Connection { last_seen_at: Some(_) } => {
                 f.write_str("waits for the device, which is offline; it is told again when it connects")
             }
+            Hold::Question { last_seen_at: None } => {
+                f.write_str("waits for the device to ask, which it never did")
+            }
+            Hold::Question { last_seen_at: Some(_) } => f.write_str("waits for the device to ask"),
             Hold::Turn => f.write_str("waits for its turn to be told"),
             Hold::Retry { attempt, of, .. } => {
                 write!(f, "waits to be tried again (attempt {attempt} of {of})")
@@ -79,8 +110,8 @@ impl fmt::Display for Hold {
 }
 
 impl Task {
-    /// What the task waits for; none at its end. `connected` and `last_seen_at` are its device's.
-    pub fn hold(&self, connected: bool, last_seen_at: Option<Timestamp>) -> Option<Hold> {
+    /// What the task waits for; none at its end. `presence` and `last_seen_at` are its device's.
+    pub fn hold(&self, presence: Presence, last_seen_at: Option<Timestamp>) -> Option<Hold> {
         let deadline = self.deadline();
         if let (TaskState::Queued, Some(at)) = (self.state, self.retry_at) {
             return Some(Hold::Retry { at, attempt: self.attempt, of: self.attempts() });
@@ -89,7 +120,8 @@ impl Task {
             TaskState::Succeeded | TaskState::Failed | TaskState::Canceled => return None,
             TaskState::Confirm => Hold::Confirmation,
             TaskState::InProgress if self.progress == 100 => Hold::VersionReport { deadline },
-            _ if !connected => Hold::Connection { last_seen_at },
+            _ if presence == Presence::Away => Hold::Connection { last_seen_at },
+            TaskState::Queued if presence == Presence::Asking => Hold::Question { last_seen_at },
             TaskState::Queued => Hold::Turn,
             TaskState::Notified => match self.answered_at {
                 None => Hold::Answer { since: self.notified_at, until: self.answer_due() },
@@ -110,7 +142,8 @@ mod tests {
     #[test]
     fn every_open_task_names_the_one_thing_it_waits_for() {
         let hold = |state, progress, connected| {
-            Task { state, progress, ..example_task() }.hold(connected, Some(Timestamp(5)))
+            let presence = Presence::of(connected, Dialect::Aliyun);
+            Task { state, progress, ..example_task() }.hold(presence, Some(Timestamp(5)))
         };
         let offline = Some(Hold::Connection { last_seen_at: Some(Timestamp(5)) });
         assert_eq!(hold(TaskState::Confirm, 0, true), Some(Hold::Confirmation));
@@ -130,14 +163,25 @@ mod tests {
     }
 
     #[test]
+    fn a_device_that_asks_is_waited_for_by_what_it_said_last_and_not_by_a_connection() {
+        let asking = Presence::of(false, Dialect::Onenet);
+        let hold =
+            |state, progress| Task { state, progress, ..example_task() }.hold(asking, Some(Timestamp(5)));
+        let question = Hold::Question { last_seen_at: Some(Timestamp(5)) };
+        assert_eq!(hold(TaskState::Queued, 0), Some(question));
+        assert_eq!(hold(TaskState::InProgress, 7), Some(Hold::Download { progress: 7, deadline: None }));
+        assert_eq!(Presence::of(true, Dialect::Onenet), Presence::Connected);
+    }
+
+    #[test]
     fn a_task_between_two_attempts_says_which_comes_next_and_when() {
         let rules = Rules { retries: 3, ..Rules::default() };
         let task = Task { attempt: 2, retry_at: Some(Timestamp(9)), rules, ..example_task() };
-        let hold = task.hold(false, None);
+        let hold = task.hold(Presence::Away, None);
         assert_eq!(hold, Some(Hold::Retry { at: Timestamp(9), attempt: 2, of: 4 }), "connected or not");
         assert_eq!(hold.unwrap().to_string(), "waits to be tried again (attempt 2 of 4)");
         let due = Task { retry_at: None, ..task };
-        assert_eq!(due.hold(true, None), Some(Hold::Turn));
+        assert_eq!(due.hold(Presence::Connected, None), Some(Hold::Turn));
     }
 
     #[test]
@@ -146,8 +190,8 @@ mod tests {
         let told =
             Task { state: TaskState::Notified, notified_at: Some(Timestamp(1)), rules, ..example_task() };
         let silent = Hold::Answer { since: Some(Timestamp(1)), until: Some(Timestamp(8)) };
-        assert_eq!(told.hold(true, None), Some(silent));
+        assert_eq!(told.hold(Presence::Connected, None), Some(silent));
         let answered = Task { answered_at: Some(Timestamp(5)), ..told };
-        assert_eq!(answered.hold(true, None), Some(Hold::Begin { since: Timestamp(5) }));
+        assert_eq!(answered.hold(Presence::Connected, None), Some(Hold::Begin { since: Timestamp(5) }));
     }
 }

@@ -54,7 +54,7 @@ mod time;
 pub use campaign::{Campaign, CampaignError, CampaignState, NewCampaign, Scope};
 pub use config::{Config, ConfigHold, ConfigState, DeviceConfig, KEPT_CONFIGS, UnknownConfigState};
 pub use decide::{Keep, Next, Transition};
-pub use hold::Hold;
+pub use hold::{Hold, Presence};
 pub use ids::{CampaignId, ConfigId, NotAnId, PackageId, TaskId};
 pub use package::{
     MAX_EXTRA_BYTES, MAX_MQTT_FILE_BYTES, NewPackage, Over, Package, PackageError, PackageFile, UnknownOver,

@@ -1,6 +1,6 @@
 //! What operators ask of campaigns and tasks.
 
-use otaru_fleet::{CampaignId, NewCampaign, TaskId, TaskState};
+use otaru_fleet::{CampaignId, NewCampaign, Presence, TaskId, TaskState};
 use otaru_wire::DeviceId;
 use tracing::info;
 
@@ -95,9 +95,9 @@ impl Service {
         Ok(tasks.into_iter().map(|task| self.task_view(task)).collect())
     }
 
-    fn task_view(&self, KnownTask { task, device_seen_at }: KnownTask) -> TaskView {
+    fn task_view(&self, KnownTask { task, device_seen_at, dialect }: KnownTask) -> TaskView {
         let connected = self.inner.parts.outbox.is_connected(&task.device);
-        let hold = task.hold(connected, self.last_seen(&task.device, device_seen_at));
+        let hold = task.hold(Presence::of(connected, dialect), self.last_seen(&task.device, device_seen_at));
         TaskView { task, connected, hold }
     }
 }

@@ -124,6 +124,8 @@ pub struct KnownTask {
     pub task: Task,
     /// When its device was last seen; none if it never was.
     pub device_seen_at: Option<Timestamp>,
+    /// How its device speaks.
+    pub dialect: Dialect,
 }
 
 /// What became of a compare-and-set.

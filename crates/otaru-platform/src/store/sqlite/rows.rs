@@ -105,9 +105,17 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
 /// Where the first column behind [`TASK`] is.
 pub(super) const AFTER_TASK: usize = 24;
 
-/// [`TASK`], then `d.last_seen_at`.
+/// What is told of a task's device behind [`TASK`].
+pub(super) const OF_DEVICE: &str =
+    ", d.last_seen_at, (SELECT p.dialect FROM products p WHERE p.key = d.product)";
+
+/// [`TASK`], then [`OF_DEVICE`].
 pub(super) fn known_task(row: &Row<'_>) -> Result<KnownTask> {
-    Ok(KnownTask { task: task(row)?, device_seen_at: maybe_time(row, AFTER_TASK)? })
+    Ok(KnownTask {
+        task: task(row)?,
+        device_seen_at: maybe_time(row, AFTER_TASK)?,
+        dialect: name(row, AFTER_TASK + 1)?,
+    })
 }
 
 /// The timeout at one place, the other rules from another on: they came later.

@@ -43,8 +43,9 @@ impl Tasks for Sqlite {
     fn task(&self, id: TaskId) -> Answer<'_, KnownTask> {
         self.reading(move |connection| {
             let sql = format!(
-                "SELECT {}, d.last_seen_at FROM tasks t JOIN devices d ON d.id = t.device WHERE t.id = ?1",
-                rows::TASK
+                "SELECT {}{} FROM tasks t JOIN devices d ON d.id = t.device WHERE t.id = ?1",
+                rows::TASK,
+                rows::OF_DEVICE
             );
             found(connection.prepare_cached(&sql)?.query_row([int(id.0)], rows::known_task), What::Task)
         })
@@ -62,9 +63,10 @@ impl Tasks for Sqlite {
             let (campaign, limit) = (int(campaign.0), limit(page.limit));
             let sql = |state: &str| {
                 format!(
-                    "SELECT {}, d.last_seen_at FROM tasks t JOIN devices d ON d.id = t.device \
+                    "SELECT {}{} FROM tasks t JOIN devices d ON d.id = t.device \
                      WHERE t.campaign = ?1 AND t.id > ?2 {state} ORDER BY t.id LIMIT ?3",
-                    rows::TASK
+                    rows::TASK,
+                    rows::OF_DEVICE
                 )
             };
             match state {

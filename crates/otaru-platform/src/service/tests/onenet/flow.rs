@@ -248,10 +248,11 @@ async fn an_operator_sees_what_the_task_waits_for() {
         let tasks = world.service.tasks(campaign, None, Page::first(1)).await.unwrap();
         tasks[0].hold.clone()
     };
-    assert!(matches!(hold().await, Some(Hold::Connection { last_seen_at: None })));
+    assert_eq!(hold().await, Some(Hold::Question { last_seen_at: None }));
     let task = world.offered(Generation::Tid, &meter).await.handle();
+    assert!(matches!(hold().await, Some(Hold::Begin { .. })));
     world.asks(Generation::Tid, &meter, &Ask::Step { task: task.clone(), step: Step::Percent(30) }).await;
-    assert!(matches!(hold().await, Some(Hold::Connection { last_seen_at: Some(_) })), "{:?}", hold().await);
+    assert!(matches!(hold().await, Some(Hold::Download { progress: 30, deadline: Some(_) })));
     world.asks(Generation::Tid, &meter, &Ask::Step { task, step: Step::Downloaded }).await;
     assert!(matches!(hold().await, Some(Hold::VersionReport { .. })));
 }
