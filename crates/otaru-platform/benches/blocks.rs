@@ -9,7 +9,7 @@ mod common;
 
 use std::{
     io::{Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddr, TcpStream},
+    net::TcpStream,
     time::Instant,
 };
 
@@ -34,8 +34,7 @@ const NOW: otaru_wire::Instant = otaru_wire::Instant(0);
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let folder = TempDir::new().unwrap();
-    let any_port: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
-    let config = Config { data: folder.path().to_owned(), mqtt: any_port, http: any_port, public_url: None };
+    let config = Config::local(folder.path());
     let platform = runtime.block_on(start(config)).unwrap();
     let file: Vec<u8> = (0..BYTES as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let sha256 = call(&platform, "PUT", "/files", &file)["sha256"].clone();

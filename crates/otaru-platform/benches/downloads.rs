@@ -9,7 +9,7 @@ mod common;
 
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -33,8 +33,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
-    let any_port: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
-    let config = Config { data: data.clone(), mqtt: any_port, http: any_port, public_url: None };
+    let config = Config::local(&data);
     let platform = runtime.block_on(start(config)).unwrap();
     let sha256 = fill(&platform);
     measure("otaru", &runtime.block_on(link(&platform, &data)), &[std::process::id()]);

@@ -12,4 +12,5 @@ pub mod service;
 mod start;
 pub mod store;
 
+pub use otaru_fleet::Rigor;
 pub use start::{Config, Running, StartError, start};

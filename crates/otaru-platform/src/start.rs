@@ -4,11 +4,12 @@ use std::{
     fs::{self, File},
     future::pending,
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use otaru_fleet::Rigor;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
@@ -32,6 +33,16 @@ pub struct Config {
     /// How devices reach the HTTP port from outside, e.g. `https://ota.example`. None: `http://` + the bound address,
     /// which then must not be the unspecified one (`0.0.0.0`, `::`): a device cannot connect to that.
     pub public_url: Option<String>,
+    /// How much order OneNET's devices must keep in what they say of their tasks.
+    pub rigor: Rigor,
+}
+
+impl Config {
+    /// On free ports that only this machine reaches.
+    pub fn local(data: impl Into<PathBuf>) -> Self {
+        let any_port = (Ipv4Addr::LOCALHOST, 0).into();
+        Self { data: data.into(), mqtt: any_port, http: any_port, public_url: None, rigor: Rigor::default() }
+    }
 }
 
 /// A platform that runs. Dropping it does not stop it; [`Running::stop`] does.
@@ -123,7 +134,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         links: links.clone(),
         outbox: Arc::new(sessions.clone()),
         clock: Arc::clone(&clock),
-        options: Options::default(),
+        options: Options { rigor: config.rigor, ..Options::default() },
     });
     let first_token = service.first_token().await.map_err(StartError::Token)?;
 

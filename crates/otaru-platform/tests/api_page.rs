@@ -1,7 +1,7 @@
 //! The examples of `docs/api.md`, run by a shell and curl against a platform that runs, in the page's order.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests too
 
-use std::{fs, net::Ipv4Addr, path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use otaru_platform::{Config, Running, start};
 use serde_json::Value;
@@ -30,10 +30,7 @@ fn examples() -> Vec<Example> {
 }
 
 async fn platform(folder: &Path) -> Running {
-    let any_port = (Ipv4Addr::LOCALHOST, 0).into();
-    start(Config { data: folder.join("data"), mqtt: any_port, http: any_port, public_url: None })
-        .await
-        .unwrap()
+    start(Config::local(folder.join("data"))).await.unwrap()
 }
 
 fn run(command: &str, folder: &Path, platform: &Running) -> Value {

@@ -3,7 +3,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddr, TcpStream as BlockingStream},
+    net::{SocketAddr, TcpStream as BlockingStream},
     path::Path,
     time::Duration,
 };
@@ -31,8 +31,7 @@ struct Operator {
 
 impl Operator {
     async fn start(folder: &Path) -> Self {
-        let any_port: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
-        let config = Config { data: folder.to_owned(), mqtt: any_port, http: any_port, public_url: None };
+        let config = Config::local(folder);
         let platform = start(config).await.unwrap();
         let token = platform.first_token.clone().unwrap();
         Self { platform, token }

@@ -3,7 +3,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
 };
 
@@ -11,8 +11,7 @@ use otaru_platform::{Config, StartError, start};
 use tempfile::TempDir;
 
 fn config(data: &Path) -> Config {
-    let any_port: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
-    Config { data: data.to_owned(), mqtt: any_port, http: any_port, public_url: None }
+    Config::local(data)
 }
 
 /// The status of an operator's call.

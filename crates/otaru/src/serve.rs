@@ -1,6 +1,6 @@
 //! `otaru serve`: the platform until a signal ends it.
 
-use otaru_platform::{Config, Running, StartError};
+use otaru_platform::{Config, Rigor, Running, StartError};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,8 +17,9 @@ struct Ready {
 }
 
 pub(crate) fn run(args: ServeArgs) -> anyhow::Result<u8> {
-    let ServeArgs { data, mqtt, http, public_url, json, stop_with_stdin } = args;
-    let config = Config { data, mqtt, http, public_url };
+    let ServeArgs { data, mqtt, http, public_url, onenet_strict, json, stop_with_stdin } = args;
+    let rigor = if onenet_strict { Rigor::Strict } else { Rigor::Lenient };
+    let config = Config { data, mqtt, http, public_url, rigor };
     allow_many_sockets();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -11,12 +11,7 @@ mod refusals;
 mod requests;
 mod walks;
 
-use std::{
-    fs,
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-    time::Duration,
-};
+use std::{fs, path::Path, time::Duration};
 
 use otaru_platform::{Config, Running, start};
 use otaru_wire::{
@@ -92,10 +87,7 @@ impl Platform {
     }
 
     async fn run(folder: &TempDir) -> Running {
-        let any_port: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
-        let config =
-            Config { data: folder.path().to_owned(), mqtt: any_port, http: any_port, public_url: None };
-        start(config).await.unwrap()
+        start(Config::local(folder.path())).await.unwrap()
     }
 
     /// Stops it and starts it anew, once its only file has been changed.

@@ -16,10 +16,7 @@ mod requests;
 mod sessions;
 mod storms;
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    time::Duration,
-};
+use std::time::Duration;
 
 use otaru_platform::{Config, Running, start};
 use serde_json::{Value, json};
@@ -56,9 +53,8 @@ impl Platform {
 
     async fn at(public_url: Option<&str>) -> Self {
         let folder = TempDir::new().unwrap();
-        let any_port: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
         let public_url = public_url.map(str::to_owned);
-        let config = Config { data: folder.path().to_owned(), mqtt: any_port, http: any_port, public_url };
+        let config = Config { public_url, ..Config::local(folder.path()) };
         let running = start(config).await.unwrap();
         let token = running.first_token.clone().unwrap();
         let platform = Self { running, token, _folder: folder };

@@ -41,6 +41,9 @@ pub(crate) struct ServeArgs {
     /// address; needed when that one is all of this machine's)
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
+    /// Refuse what OneNET devices say out of the documented order (default: steps may be left out)
+    #[arg(long)]
+    pub(crate) onenet_strict: bool,
     /// Print one JSON object a line; the first, once both ports listen, is the event `ready`
     #[arg(long)]
     pub(crate) json: bool,

@@ -80,7 +80,10 @@ impl Service {
             Who::Product(product) => self.keys_of_product(product).await,
         };
         let keys = keys.map_err(|error| refused(error.into()))?;
-        let ask = signed.open(&keys, self.now().0 / 1000)?;
+        let ask = signed.open(&keys, self.now().0 / 1000).map_err(|rejection| match keys.is_empty() {
+            true => refused(Fault::Stranger(rejection)),
+            false => rejection.into(),
+        })?;
         metrics::counter!(meters::CALLS, "ask" => name(&ask)).increment(1);
         let said = match &who {
             Who::Device(device) => {

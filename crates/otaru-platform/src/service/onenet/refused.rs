@@ -27,6 +27,10 @@ pub(super) enum Fault {
     /// Nobody was asked.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// There is no such device, or it speaks otherwise. It is answered as a proof that does not hold, so that nobody learns
+    /// from that which devices there are.
+    #[error("there is no such device")]
+    Stranger(Rejection),
     #[error("no device is known by that")]
     NoDevice,
     #[error("there is no task for it")]
@@ -76,7 +80,7 @@ impl From<Rejection> for Box<Refused> {
 impl Fault {
     fn refusal(&self) -> Refusal {
         match self {
-            Fault::Rejected(rejection) => rejection.refusal(),
+            Fault::Rejected(rejection) | Fault::Stranger(rejection) => rejection.refusal(),
             Fault::NoDevice | Fault::ResultToken => Refusal::NotAuthentic,
             Fault::NoTask | Fault::Untellable(_) => Refusal::NoTask,
             Fault::AlreadyThere => Refusal::AlreadyThere,
@@ -93,7 +97,7 @@ impl Fault {
     /// What a client hears that asked for a file (onenet §4.3).
     fn download_refusal(&self, generation: Generation) -> DownloadRefusal {
         match self {
-            Fault::Rejected(rejection) => rejection.into(),
+            Fault::Rejected(rejection) | Fault::Stranger(rejection) => rejection.into(),
             Fault::ForeignTask if generation == Generation::Token => DownloadRefusal::NotAuthentic,
             Fault::ForeignTask | Fault::NoTask => DownloadRefusal::NoFile,
             Fault::Store(_) | Fault::Untellable(_) => DownloadRefusal::Unobtainable,

@@ -202,6 +202,12 @@ async fn each_refusal_is_a_line_with_the_devices_name_and_no_line_has_a_secret()
     let said = std::mem::take(&mut *log.0.lock().unwrap());
     assert!(said.contains("a question of a1Demo/700100200 is refused: the authorization's sign"), "{said}");
     all += &said;
+    let nobody = id("700100999");
+    let signed = proof(&world, Resource::Device(nobody.clone()), PRODUCT_KEY);
+    world.serve(&Ask::Versions.write(Generation::Token, &nobody, &signed).unwrap()).await;
+    let said = std::mem::take(&mut *log.0.lock().unwrap());
+    assert!(said.contains("a question of a1Demo/700100999 is refused: there is no such device"), "{said}");
+    all += &said;
     let sign = wrong.rsplit_once("sign=").unwrap().1;
     for secret in [PRODUCT_KEY, world.secrets[&meter].expose(), token.as_str(), sign] {
         assert!(!all.contains(secret), "{all}");
