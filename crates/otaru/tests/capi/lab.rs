@@ -23,6 +23,9 @@ pub(crate) static AIOT: LazyLock<Library> = LazyLock::new(|| Library::build("ota
 /// `libotaru_onenet`.
 pub(crate) static ONENET: LazyLock<Library> = LazyLock::new(|| Library::build("otaru-capi-onenet"));
 
+/// `libotaru_iotkit`.
+pub(crate) static IOTKIT: LazyLock<Library> = LazyLock::new(|| Library::build("otaru-capi-iotkit"));
+
 /// How a program is bound to the library.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Linked {

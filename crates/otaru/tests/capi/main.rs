@@ -5,6 +5,8 @@
 mod common;
 
 mod aiot_headers;
+mod iotkit;
+mod iotkit_headers;
 mod lab;
 mod onenet;
 mod onenet_headers;

@@ -31,11 +31,13 @@ pub(super) fn write_with(credentials: &Credentials, mode: &str, extra: &str) -> 
     signed(credentials, &pairs)
 }
 
-/// The same in the form and order of the v3 SDK, built with auto-subscribe (aliyun-iotkit-v3 §1.2).
-pub(super) fn write_v3(credentials: &Credentials, transport: Transport) -> Login {
+/// The same in the form and order of the v3 SDK, built with auto-subscribe (aliyun-iotkit-v3 §1.2). `extra` is what the
+/// program adds to the pairs, or empty.
+pub(super) fn write_v3(credentials: &Credentials, transport: Transport, extra: &str) -> Login {
     let mode = secure_mode(transport);
+    let comma = if extra.is_empty() { "" } else { "," };
     let pairs = format!(
-        "timestamp={TIMESTAMP},_v={TAG},securemode={mode},signmethod=hmacsha256,lan=C,_ss=1,gw=0,ext=0"
+        "timestamp={TIMESTAMP},_v={TAG},securemode={mode},signmethod=hmacsha256,lan=C,_ss=1,gw=0,ext=0{comma}{extra}"
     );
     signed(credentials, &pairs)
 }

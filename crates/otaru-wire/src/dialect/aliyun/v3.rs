@@ -22,6 +22,14 @@ pub struct DeviceV3;
 /// The order in which the v3 SDK subscribes (aliyun-iotkit-v3 §2.0).
 const DOWN: [Topic; 4] = [Topic::Request, Topic::Upgrade, Topic::ConfigGetReply, Topic::ConfigPush];
 
+impl DeviceV3 {
+    /// [`DeviceHalf::write_login`] with pairs that a program of that SDK adds to the client id, which are not signed
+    /// (aliyun-iotkit-v3 §1.2: `customize_info`).
+    pub fn write_login_with(&self, credentials: &Credentials, transport: Transport, extra: &str) -> Login {
+        login::write_v3(credentials, transport, extra)
+    }
+}
+
 impl DeviceHalf for DeviceV3 {
     fn name(&self) -> &'static str {
         "aliyun-v3"
@@ -32,7 +40,7 @@ impl DeviceHalf for DeviceV3 {
     }
 
     fn write_login(&self, credentials: &Credentials, transport: Transport) -> Login {
-        login::write_v3(credentials, transport)
+        login::write_v3(credentials, transport, "")
     }
 
     fn subscriptions(&self, device: &DeviceId) -> Vec<String> {

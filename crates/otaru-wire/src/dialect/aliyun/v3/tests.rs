@@ -97,6 +97,9 @@ fn the_login_has_the_parameters_and_the_signature_of_the_v3_sdk() {
     assert_eq!(login.user_name, "dev-0001&a1TestPk001");
     assert_eq!(login.password, "B5DE63BD347F9BF3B5F0322DE0EBF94295CB4C49A2D6EF50795BD34C05B3E730");
     assert_eq!(Platform.verify_login(&login, &LoginKeys::of_device(&credentials.secret)), Ok(()));
+    let more = DeviceV3.write_login_with(&credentials, Transport::Plain, "pid=12,mid=ab");
+    assert!(more.client_id.ends_with(",gw=0,ext=0,pid=12,mid=ab|"), "{}", more.client_id);
+    assert_eq!(Platform.verify_login(&more, &LoginKeys::of_device(&credentials.secret)), Ok(()));
 }
 
 /// Source: aliyun-iotkit-v3 §2.0.

@@ -1,0 +1,7 @@
+//! Locks whose poison is not looked at: a panic ends at the border, and what was locked stays usable.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
