@@ -13,6 +13,7 @@ mod topics;
 mod unpublished;
 mod version;
 
+pub use progress::Status;
 pub use unpublished::{Leaves, LoginPatterns, PROPOSAL, Statuses, Unpublished};
 
 use alloc::{format, string::String, vec::Vec};
@@ -47,6 +48,25 @@ pub struct Device(pub &'static Unpublished);
 #[derive(Debug, Clone, Copy)]
 pub struct Platform(pub &'static Unpublished);
 
+impl Device {
+    /// The topic on which notices are pushed (jd-iot-engine §4.1).
+    pub fn push_topic(&self, device: &DeviceId) -> String {
+        topics::of(device, topics::UPGRADE)
+    }
+
+    /// The topic on which questions for a firmware are answered (jd-iot-engine §4.2).
+    pub fn answer_topic(&self, device: &DeviceId) -> String {
+        topics::of(device, topics::GET_REPLY)
+    }
+
+    /// Progress as JD's C interface has it, with a status of its own beside the percentage (jd-iot-engine §6.1). Percent above
+    /// 100 is 100.
+    pub fn write_status(&self, device: &DeviceId, id: u32, status: Status, percent: u8) -> Message {
+        let Unpublished { leaves, statuses, .. } = self.0;
+        said(topics::of(device, &leaves.progress), progress::write(statuses, id, status, percent, ""))
+    }
+}
+
 impl DeviceHalf for Device {
     fn name(&self) -> &'static str {
         NAME
@@ -62,7 +82,7 @@ impl DeviceHalf for Device {
 
     /// The SDK subscribes to the push by itself and leaves the answer to its user (jd-iot-engine §6.1).
     fn subscriptions(&self, device: &DeviceId) -> Vec<String> {
-        [topics::UPGRADE, topics::GET_REPLY].map(|leaf| topics::of(device, leaf)).into()
+        [self.push_topic(device), self.answer_topic(device)].into()
     }
 
     fn addressee(&self, topic: &str) -> Option<DeviceId> {
@@ -76,7 +96,8 @@ impl DeviceHalf for Device {
                 (&leaves.version, version::write(id, version))
             }
             Report::Progress { module, step, description, .. } if module.is_default() => {
-                (&leaves.progress, progress::write(statuses, id, *step, description))
+                let (status, percent) = Status::of(*step);
+                (&leaves.progress, progress::write(statuses, id, status, percent, description))
             }
             Report::Query { module, wanted, .. } if module.is_default() => {
                 (&leaves.get, query::write(id, wanted.as_ref()))
