@@ -11,7 +11,7 @@ use super::Finding;
 use crate::tree::Tree;
 
 /// Which of our crates each of ours may depend on, in tests too: a test that needs both ends belongs to `otaru`.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("otaru-wire", &[]),
     ("otaru-core", &["otaru-wire"]),
     ("otaru-fleet", &["otaru-wire"]),
@@ -19,6 +19,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("otaru-capi", &["otaru-agent", "otaru-core", "otaru-wire"]),
     ("otaru-capi-aiot", &["otaru-agent", "otaru-capi", "otaru-core", "otaru-wire"]),
     ("otaru-capi-iotkit", &["otaru-agent", "otaru-capi", "otaru-core", "otaru-wire"]),
+    ("otaru-capi-jd", &["otaru-agent", "otaru-capi", "otaru-core", "otaru-wire"]),
     ("otaru-capi-onenet", &["otaru-agent", "otaru-capi", "otaru-core", "otaru-wire"]),
     ("otaru-platform", &["otaru-fleet", "otaru-wire"]),
     ("otaru-sim", &["otaru-core", "otaru-fleet", "otaru-wire"]),
@@ -27,7 +28,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
 ];
 
 /// Libraries that a crate may not reach, directly or through others: async runtimes, servers, databases.
-const NEVER: [(&str, &[&str]); 8] = [
+const NEVER: [(&str, &[&str]); 9] = [
     ("otaru-wire", DOERS),
     ("otaru-core", DOERS),
     ("otaru-fleet", DOERS),
@@ -35,6 +36,7 @@ const NEVER: [(&str, &[&str]); 8] = [
     ("otaru-capi", RUNTIMES),
     ("otaru-capi-aiot", RUNTIMES),
     ("otaru-capi-iotkit", RUNTIMES),
+    ("otaru-capi-jd", RUNTIMES),
     ("otaru-capi-onenet", RUNTIMES),
 ];
 const RUNTIMES: &[&str] = &["tokio", "async-std", "smol", "hyper", "axum", "reqwest"];

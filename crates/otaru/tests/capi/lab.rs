@@ -20,6 +20,9 @@ pub(crate) struct Library {
 /// `libotaru_aiot`.
 pub(crate) static AIOT: LazyLock<Library> = LazyLock::new(|| Library::build("otaru-capi-aiot"));
 
+/// `libotaru_jd`.
+pub(crate) static JD: LazyLock<Library> = LazyLock::new(|| Library::build("otaru-capi-jd"));
+
 /// `libotaru_onenet`.
 pub(crate) static ONENET: LazyLock<Library> = LazyLock::new(|| Library::build("otaru-capi-onenet"));
 

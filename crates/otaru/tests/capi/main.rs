@@ -7,6 +7,8 @@ mod common;
 mod aiot_headers;
 mod iotkit;
 mod iotkit_headers;
+mod jd;
+mod jd_headers;
 mod lab;
 mod onenet;
 mod onenet_headers;
