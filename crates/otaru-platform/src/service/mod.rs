@@ -215,6 +215,8 @@ struct Inner {
     unanswered: Noted,
     /// Devices whose faults were logged lately, and when.
     complained: Cache<DeviceId, Timestamp>,
+    /// Devices in whose name a question was asked that proved nothing, and when that was logged.
+    impostors: Cache<DeviceId, Timestamp>,
     /// What registrations are held to.
     registrations: Registrations,
     /// Holds back answers to questions that prove nothing.
@@ -241,6 +243,7 @@ impl Service {
             untold: Noted::default(),
             unanswered: Noted::default(),
             complained: Cache::new(COMPLAINTS),
+            impostors: Cache::new(COMPLAINTS),
             registrations: Registrations::new(),
             brake: Brake::new(),
             alarm: Alarm::default(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use otaru_fleet::{Next, Task, Transition};
+use otaru_fleet::{Next, Task, Timestamp, Transition};
 use otaru_wire::{
     DeviceId, Module, Report, Step, Version,
     dialect::{Question, Uplink},
@@ -10,7 +10,7 @@ use otaru_wire::{
 };
 use tracing::{debug, error, info, warn};
 
-use super::{Service, meters};
+use super::{Service, known::Cache, meters};
 use crate::{
     gateway::Admitted,
     store::{Applied, StoreError},
@@ -85,7 +85,11 @@ impl Service {
     /// Was no fault of this device logged for [`QUIET`]? A device that repeats one must not fill the log; each is
     /// counted in any case.
     pub(super) fn may_complain(&self, device: &DeviceId) -> bool {
-        let (now, complained) = (self.now(), &self.inner.complained);
+        self.may_complain_in(&self.inner.complained, device)
+    }
+
+    pub(super) fn may_complain_in(&self, complained: &Cache<DeviceId, Timestamp>, device: &DeviceId) -> bool {
+        let now = self.now();
         let may = complained.find(device).is_none_or(|last| now >= last + QUIET);
         if may {
             complained.keep(device.clone(), now);

@@ -9,6 +9,7 @@ mod log;
 mod paths;
 mod refusals;
 mod requests;
+mod strict;
 mod walks;
 
 use std::{fs, path::Path, time::Duration};
@@ -72,7 +73,12 @@ impl Platform {
     /// With both products and a device of each.
     async fn start() -> Self {
         let folder = TempDir::new().unwrap();
-        let running = Self::run(&folder).await;
+        let config = Config::local(folder.path());
+        Self::of(config, folder).await
+    }
+
+    async fn of(config: Config, folder: TempDir) -> Self {
+        let running = start(config).await.unwrap();
         let token = running.first_token.clone().unwrap();
         let platform = Self { running, token, folder };
         for (product, product_key, device, device_key) in
@@ -86,16 +92,12 @@ impl Platform {
         platform
     }
 
-    async fn run(folder: &TempDir) -> Running {
-        start(Config::local(folder.path())).await.unwrap()
-    }
-
     /// Stops it and starts it anew, once its only file has been changed.
     async fn restarted_after(self, change: impl FnOnce(&Path)) -> Self {
         let Self { running, token, folder } = self;
         running.stop().await;
         change(&fs::read_dir(folder.path().join("files")).unwrap().next().unwrap().unwrap().path());
-        Self { running: Self::run(&folder).await, token, folder }
+        Self { running: start(Config::local(folder.path())).await.unwrap(), token, folder }
     }
 
     async fn device(&self, product: &str, name: &str, key: &str) {

@@ -28,8 +28,8 @@ impl Service {
     pub(super) async fn running_task(&self, asker: Asker<'_>, kind: Kind, cdn: bool) -> Result<Reply, Fault> {
         let task = self.open_task(asker.device, &kind.module()).await?;
         let told = task.filter(|task| task.state != TaskState::Queued && task.may_be_told(self.now()));
-        let task = told.ok_or(Fault::ForeignTask)?;
-        let token = self.store().task_token(task.id).await?.ok_or(Fault::ForeignTask)?;
+        let task = told.ok_or(Fault::NotRunning)?;
+        let token = self.store().task_token(task.id).await?.ok_or(Fault::NotRunning)?;
         if !is_live(token.given_at, self.now()) {
             return Err(Fault::Expired);
         }

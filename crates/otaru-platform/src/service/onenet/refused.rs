@@ -37,6 +37,9 @@ pub(super) enum Fault {
     NoTask,
     #[error("it runs what it was to be brought to")]
     AlreadyThere,
+    /// It asked which one was running, for it may have lost what it knew: no fault.
+    #[error("none of its tasks was running")]
+    NotRunning,
     #[error("its tasks have no such token or tid")]
     ForeignTask,
     #[error("the token of its task is good no more")]
@@ -84,7 +87,7 @@ impl Fault {
             Fault::NoDevice | Fault::ResultToken => Refusal::NotAuthentic,
             Fault::NoTask | Fault::Untellable(_) => Refusal::NoTask,
             Fault::AlreadyThere => Refusal::AlreadyThere,
-            Fault::ForeignTask => Refusal::ForeignTask,
+            Fault::ForeignTask | Fault::NotRunning => Refusal::ForeignTask,
             Fault::Expired => Refusal::Expired,
             Fault::NotOpen => Refusal::NotOpen,
             Fault::OutOfTurn(OutOfTurn::Over) => Refusal::Finished,
@@ -99,7 +102,7 @@ impl Fault {
         match self {
             Fault::Rejected(rejection) | Fault::Stranger(rejection) => rejection.into(),
             Fault::ForeignTask if generation == Generation::Token => DownloadRefusal::NotAuthentic,
-            Fault::ForeignTask | Fault::NoTask => DownloadRefusal::NoFile,
+            Fault::ForeignTask | Fault::NotRunning | Fault::NoTask => DownloadRefusal::NoFile,
             Fault::Store(_) | Fault::Untellable(_) => DownloadRefusal::Unobtainable,
             Fault::NoDevice | Fault::ResultToken => DownloadRefusal::NoDevice,
             Fault::Expired | Fault::NotOpen | Fault::AlreadyThere | Fault::OutOfTurn(_) => {
@@ -110,7 +113,12 @@ impl Fault {
 
     /// May somebody be guessing?
     fn proves_nothing(&self) -> bool {
-        matches!(self.refusal(), Refusal::NotAuthentic | Refusal::ForeignTask)
+        matches!(self.refusal(), Refusal::NotAuthentic | Refusal::ForeignTask) && !self.is_nothing_to_do()
+    }
+
+    /// The usual answer to a device that asks at its pace.
+    fn is_nothing_to_do(&self) -> bool {
+        matches!(self, Fault::NoTask | Fault::AlreadyThere | Fault::NotRunning)
     }
 }
 
@@ -120,7 +128,7 @@ impl Service {
         let Refused { generation, file, device, fault } = refused;
         let refusal = fault.refusal();
         self.log_refused(device.as_ref(), &fault);
-        if !refusal.is_no_task() {
+        if !fault.is_nothing_to_do() {
             metrics::counter!(meters::CALLS_REFUSED, "why" => refusal.text()).increment(1);
         }
         if fault.proves_nothing() {
@@ -138,12 +146,20 @@ impl Service {
             Fault::Store(_) | Fault::Untellable(_) => {
                 error!(device = name, %fault, "failed to answer a question of {name}: {fault}");
             }
-            Fault::NoTask | Fault::AlreadyThere => debug!(device = name, "{name} asked: {fault}"),
+            _ if fault.is_nothing_to_do() => debug!(device = name, "{name} asked: {fault}"),
             // Neither may a device fill the log, nor a stranger under whatever name.
-            _ if device.is_some_and(|device| self.may_complain(device)) => {
+            _ if device.is_some_and(|device| self.may_complain_of(device, fault)) => {
                 info!(device = name, %fault, "a question of {name} is refused: {fault}");
             }
             _ => debug!(device = name, %fault, "a question of {name} is refused: {fault}"),
+        }
+    }
+
+    /// Once a minute of each device. Who only uses its name does not hide what it is told itself.
+    fn may_complain_of(&self, device: &DeviceId, fault: &Fault) -> bool {
+        match fault {
+            Fault::Rejected(_) | Fault::Stranger(_) => self.may_complain_in(&self.inner.impostors, device),
+            _ => self.may_complain(device),
         }
     }
 }
