@@ -1,11 +1,9 @@
-//! Hashes a file's bytes in one pass for each digest it must have.
-
-use alloc::vec::Vec;
+//! Hashes a file's bytes in one pass for each digest it must have: what the slot gives back is proven by all of them. While
+//! bytes arrive, only the digest that the notice announces is computed, because each pass of another costs a download time.
 
 use otaru_wire::{Digest, DigestMethod, File, Hasher};
 
 /// The hashers of one file: one for its digest, and one for the second digest if the notice told one.
-#[derive(Clone)]
 pub(crate) struct Hashing {
     first: Hasher,
     also: Option<Hasher>,
@@ -18,23 +16,6 @@ impl Hashing {
         Self { first: Hasher::new(file.digest.method()), also }
     }
 
-    /// The hashing whose states those are; none if they are of another method. A file whose second digest was not
-    /// known when its first bytes came is hashed by it only when the slot is read back.
-    pub(crate) fn restore(file: &File, state: &HashState) -> Option<Self> {
-        let first = Hasher::restore(file.digest.method(), &state.first).ok()?;
-        let also = match (&state.also, &file.also) {
-            (Some(state), Some(digest)) => Some(Hasher::restore(digest.method(), state).ok()?),
-            (Some(_), None) => return None,
-            (None, _) => None,
-        };
-        Some(Self { first, also })
-    }
-
-    /// What [`Hashing::restore`] takes.
-    pub(crate) fn save(&self) -> HashState {
-        HashState { first: self.first.save(), also: self.also.as_ref().map(Hasher::save) }
-    }
-
     /// Takes the next bytes.
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.first.update(bytes);
@@ -45,18 +26,10 @@ impl Hashing {
 
     /// The first of the file's digests that its bytes do not hash to.
     pub(crate) fn mismatch(&self, file: &File) -> Option<Digest> {
-        let second = self.also.as_ref().zip(file.also);
-        let pairs = [Some((&self.first, file.digest)), second];
+        let pairs = [Some((&self.first, file.digest)), self.also.as_ref().zip(file.also)];
         let wrong = |(hasher, digest): &(&Hasher, Digest)| (*hasher).clone().finish() != *digest;
         pairs.into_iter().flatten().find(wrong).map(|(_, digest)| digest)
     }
-}
-
-/// The states of a file's hashers, for the Record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HashState {
-    pub(crate) first: Vec<u8>,
-    pub(crate) also: Option<Vec<u8>>,
 }
 
 /// A method's name, for people.
@@ -87,26 +60,19 @@ mod tests {
         }
     }
 
-    #[test]
-    fn both_digests_are_computed_in_one_pass_that_a_power_cut_may_split() {
-        let both = file(Some(MD5));
-        let mut hashing = Hashing::new(&both);
-        hashing.update(b"1234");
-        let mut hashing = Hashing::restore(&both, &hashing.save()).unwrap();
-        assert_eq!(hashing.mismatch(&both), Some(both.digest));
-        hashing.update(b"56789");
-        assert_eq!(hashing.mismatch(&both), None);
-        let wrong = file(Some(&MD5.replace('f', "0")));
-        assert_eq!(hashing.mismatch(&wrong), wrong.also, "the first digest fits, the second does not");
+    fn mismatch(of: &File, bytes: &[u8]) -> Option<Digest> {
+        let mut hashing = Hashing::new(of);
+        bytes.chunks(4).for_each(|bytes| hashing.update(bytes));
+        hashing.mismatch(of)
     }
 
     #[test]
-    fn a_second_digest_that_comes_later_waits_for_the_next_whole_pass() {
-        let mut hashing = Hashing::new(&file(None));
-        hashing.update(b"123456789");
-        let restored = Hashing::restore(&file(Some(MD5)), &hashing.save()).unwrap();
-        assert_eq!(restored.mismatch(&file(Some(MD5))), None);
-        let both = Hashing::new(&file(Some(MD5))).save();
-        assert!(Hashing::restore(&file(None), &both).is_none(), "a state of more than the file has");
+    fn both_digests_are_proven_in_one_pass() {
+        let both = file(Some(MD5));
+        assert_eq!(mismatch(&both, b"123456789"), None);
+        assert_eq!(mismatch(&both, b"12345678"), Some(both.digest));
+        let wrong = file(Some(&MD5.replace('f', "0")));
+        assert_eq!(mismatch(&wrong, b"123456789"), wrong.also, "the first digest fits, the second does not");
+        assert_eq!(mismatch(&file(None), b"123456789"), None);
     }
 }

@@ -9,8 +9,6 @@ use otaru_wire::{
     Config, Digest, DigestMethod, Failure, File, Hasher, Limits, Module, Notice, Report, Step, TaskName,
 };
 
-use crate::hashing::{HashState, Hashing};
-
 /// What a device keeps across a power cut: opaque to the doer, which only stores its bytes.
 ///
 /// The default one says that no Task is in hand; it is what a device without a saved Record has.
@@ -40,14 +38,14 @@ use crate::hashing::{HashState, Hashing};
 ///                              flags u8 (bit 0: complete, bit 1: [name text16], bit 2: SHA-256, else MD5,
 ///                              bit 3: over MQTT, bit 4: [second digest]), size u64, digest 16 or 32,
 ///                              [digest of the other method: 32 or 16], link text16, or stream u64 and file u32
-///          running    u8       0, or 1: offset u64, hash states of the digest and of the second one
-///                              (each u8 length and bytes; 0: none), etag text16 (empty: none)
+///          running    u8       0, or 1: offset u64, hash state of the digest (u8 length and bytes), etag text16 (empty: none)
 /// ```
 ///
 /// `running` belongs to the first file that is not complete. Sequence number and checksum are the store's.
 ///
-/// Version 1 had no Config, no `block`, no silent Task, no bit 4 of a file and no second hash state. It is still read, so that a device that
-/// updates otaru itself keeps its Task. Version 2 had no names of Tasks, and is read, too. Written is version 3 alone.
+/// Version 1 had no Config, no `block`, no silent Task and no bit 4 of a file. It is still read, so that a device that
+/// updates otaru itself keeps its Task. Version 2 had no names of Tasks and a second hash state, for the second digest, which is
+/// left out now; it is read, too. Written is version 3 alone.
 ///
 /// A newer layout gets a new version number; a reader refuses what it does not know ([`RecordError::Newer`]), so
 /// that an older otaru that comes back after a fallback starts its Task anew instead of misreading it.
@@ -137,8 +135,8 @@ pub(crate) enum Stage {
 pub(crate) struct Running {
     /// So many bytes from the start are stored.
     pub(crate) offset: u64,
-    /// The state of the hashing that took them.
-    pub(crate) hash: HashState,
+    /// The state of the hasher that took them, for the file's digest.
+    pub(crate) hash: Vec<u8>,
     /// The validator of the server's file they are from.
     pub(crate) etag: Option<String>,
 }
@@ -228,12 +226,13 @@ impl Task {
         files.filter(|(_, complete)| **complete).fold(0, |sum, (file, _)| sum.saturating_add(file.size))
     }
 
-    /// A hashing that has taken the running file's stored bytes, and how many they are; from zero if there are none.
-    pub(crate) fn hashing(&self, file: &File) -> (Hashing, u64) {
+    /// A hasher that has taken the running file's stored bytes, and how many they are; from zero if there are none.
+    pub(crate) fn hasher(&self, file: &File) -> (Hasher, u64) {
+        let method = file.digest.method();
         self.running
             .as_ref()
-            .and_then(|running| Some((Hashing::restore(file, &running.hash)?, running.offset)))
-            .unwrap_or_else(|| (Hashing::new(file), 0))
+            .and_then(|running| Some((Hasher::restore(method, &running.hash).ok()?, running.offset)))
+            .unwrap_or_else(|| (Hasher::new(method), 0))
     }
 
     /// Takes over the links of the same offer. A second digest that it does not repeat still holds; true if it tells

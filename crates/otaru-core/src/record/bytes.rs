@@ -3,13 +3,12 @@
 use alloc::vec::Vec;
 
 use otaru_wire::{
-    Digest, DigestMethod, Failure, File, Limits, MAX_FILES, Module, Notice, Source, TaskName, TaskTerms,
-    Version,
+    Digest, DigestMethod, Failure, File, Hasher, Limits, MAX_FILES, Module, Notice, Source, TaskName,
+    TaskTerms, Version,
 };
 
 use super::cursor::{Reader, Writer};
 use super::{FailedOffer, MAX_DESCRIPTION_BYTES, Owed, Record, RecordError, Running, Stage, Task, clip};
-use crate::hashing::{HashState, Hashing};
 
 /// What is written.
 const VERSION: u16 = 3;
@@ -17,7 +16,7 @@ const VERSION: u16 = 3;
 /// The oldest layout read: without a Config and second digests.
 const OLDEST: u16 = 1;
 
-/// The last layout in which no Task had a name.
+/// The last layout in which no Task had a name, and the only one with a hash state of the second digest.
 const NAMELESS: u16 = 2;
 
 const TASK: u8 = 1;
@@ -100,11 +99,8 @@ fn write_task(out: &mut Writer, task: &Task) {
         Some(running) => {
             out.u8(1);
             out.u64(running.offset);
-            for state in [Some(&running.hash.first), running.hash.also.as_ref()] {
-                let state = state.map_or(&[][..], |state| state);
-                out.u8(state.len() as u8);
-                out.bytes(state);
-            }
+            out.u8(running.hash.len() as u8);
+            out.bytes(&running.hash);
             out.text16(running.etag.as_deref().unwrap_or_default());
         }
     }
@@ -250,15 +246,15 @@ fn read_digest(from: &mut Reader<'_>, md5: bool) -> Option<Digest> {
     })
 }
 
-/// Stored bytes must lie within the file they are of, and their hash states must be of its methods.
+/// Stored bytes must lie within the file they are of, and their hash state must be of its method.
 fn read_running(from: &mut Reader<'_>, layout: u16, task: &Task) -> Option<Running> {
     let file = task.notice.files.get(task.next_file()?)?;
     let offset = from.u64().filter(|offset| *offset <= file.size)?;
-    let first = read_state(from)?;
-    let also =
-        if layout == OLDEST { None } else { Some(read_state(from)?).filter(|state| !state.is_empty()) };
-    let hash = HashState { first, also };
-    Hashing::restore(file, &hash)?;
+    let hash = read_state(from)?;
+    if layout == NAMELESS {
+        read_state(from)?; // of the second digest, which the slot proves when it is read back
+    }
+    Hasher::restore(file.digest.method(), &hash).ok()?;
     let etag = Some(from.text16()?).filter(|etag| !etag.is_empty());
     Some(Running { offset, hash, etag })
 }

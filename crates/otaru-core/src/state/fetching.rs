@@ -16,7 +16,7 @@ use alloc::{
     vec::Vec,
 };
 
-use otaru_wire::{ByteRange, Failure, File, Notice, Source};
+use otaru_wire::{ByteRange, Failure, File, Hasher, Notice, Source};
 
 use super::{
     Meaning, State, decline, drop_task, fail, idle::Idle, not_prepared, replace, verifying::Verifying, weigh,
@@ -24,7 +24,6 @@ use super::{
 use crate::{
     Event, Output, Trouble,
     context::{Context, Cue},
-    hashing::Hashing,
     progress::{Pace, percent},
     record::Task,
     timers::Timer,
@@ -38,14 +37,14 @@ pub(crate) struct Fetching {
     file: usize,
     /// Size, digests and source of it.
     wanted: File,
-    /// Has taken all bytes up to `taken`.
-    hashing: Hashing,
+    /// Has taken all bytes up to `taken`, for the file's digest. A second one is proven when the slot is read back.
+    hasher: Hasher,
     /// Bytes handed to the slot.
     taken: u64,
     /// Bytes the slot has.
     stored: u64,
     /// Stores under way: where each ends, and the hash there if the Record is to be saved then.
-    stores: VecDeque<(u64, Option<Hashing>)>,
+    stores: VecDeque<(u64, Option<Hasher>)>,
     /// Where the Record was last saved, or will be.
     checkpoint: u64,
     etag: Option<String>,
@@ -146,10 +145,10 @@ impl Fetching {
         let Some((file, wanted)) = file else {
             return Verifying::enter(cx, task, prepared);
         };
-        let (hashing, stored) = task.hashing(&wanted);
+        let (hasher, stored) = task.hasher(&wanted);
         let state = Self {
             file,
-            hashing,
+            hasher,
             taken: stored,
             stored,
             checkpoint: stored,
@@ -276,7 +275,7 @@ impl Fetching {
         cx.abandon();
         cx.event(Event::StartedOver { reason });
         self.stores.clear();
-        self.hashing = Hashing::new(&self.wanted);
+        self.hasher = Hasher::new(self.wanted.digest.method());
         (self.taken, self.stored, self.checkpoint) = (0, 0, 0);
         (self.etag, self.task.running, self.resumed) = (None, None, false);
         self.ignored_ranges = 0;

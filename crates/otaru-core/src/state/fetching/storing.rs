@@ -2,16 +2,11 @@
 
 use alloc::{format, vec::Vec};
 
-use otaru_wire::{Digest, Failure};
+use otaru_wire::{Failure, Hasher};
 
 use super::{Fetching, Next, Phase};
 use crate::{
-    Event, Output, SlotError,
-    context::Context,
-    hashing::{Hashing, name},
-    ledger::Kind,
-    record::Running,
-    state::State,
+    Event, Output, SlotError, context::Context, hashing::name, ledger::Kind, record::Running, state::State,
 };
 
 impl Fetching {
@@ -19,7 +14,7 @@ impl Fetching {
     pub(super) fn take(&mut self, cx: &mut Context, bytes: Vec<u8>) {
         let len = bytes.len() as u64;
         let until = self.taken.saturating_add(len);
-        self.hashing.update(&bytes);
+        self.hasher.update(&bytes);
         cx.ask(Kind::Stored, Output::Store { file: self.file, offset: self.taken, bytes });
         self.taken = until;
         // Saved early rather than late: one more piece like this one would be more than a cut may cost.
@@ -27,7 +22,7 @@ impl Fetching {
         if due {
             self.checkpoint = until;
         }
-        self.stores.push_back((until, due.then(|| self.hashing.clone())));
+        self.stores.push_back((until, due.then(|| self.hasher.clone())));
     }
 
     pub(super) fn on_stored(
@@ -40,7 +35,7 @@ impl Fetching {
         if let Err(error) = result {
             return self.fail(cx, Failure::Write, format!("{error}"));
         }
-        let Some((expected, hashing)) = self.stores.pop_front() else {
+        let Some((expected, hasher)) = self.stores.pop_front() else {
             return State::Fetching(self);
         };
         if (file, end) != (self.file, expected) {
@@ -48,8 +43,8 @@ impl Fetching {
         }
         self.stored = end;
         (self.retries, self.without_network, self.links, self.ignored_ranges) = (0, 0, 0, 0);
-        if let Some(hashing) = hashing {
-            self.keep_stored(cx, &hashing);
+        if let Some(hasher) = hasher {
+            self.keep_stored(cx, &hasher);
         }
         self.tell_progress(cx);
         match self.phase {
@@ -58,9 +53,9 @@ impl Fetching {
         }
     }
 
-    /// Lets the Record cover all that is stored; `hashing` has taken exactly that.
-    fn keep_stored(&mut self, cx: &mut Context, hashing: &Hashing) {
-        let running = Running { offset: self.stored, hash: hashing.save(), etag: self.etag.clone() };
+    /// Lets the Record cover all that is stored; `hasher` has taken exactly that.
+    fn keep_stored(&mut self, cx: &mut Context, hasher: &Hasher) {
+        let running = Running { offset: self.stored, hash: hasher.save(), etag: self.etag.clone() };
         self.task.running = Some(running);
         cx.keep_task(Some(&self.task));
     }
@@ -71,10 +66,10 @@ impl Fetching {
             return State::Fetching(self);
         }
         self.checkpoint = self.taken;
-        let hashing = self.hashing.clone();
+        let hasher = self.hasher.clone();
         match self.stores.back_mut() {
-            Some((_, saved)) => *saved = Some(hashing),
-            None => self.keep_stored(cx, &hashing),
+            Some((_, saved)) => *saved = Some(hasher),
+            None => self.keep_stored(cx, &hasher),
         }
         State::Fetching(self)
     }
@@ -97,15 +92,15 @@ impl Fetching {
         }
     }
 
-    /// All bytes were handed out; when the slot has them the file is complete, if its digests are right.
+    /// All bytes were handed out; when the slot has them the file is complete, if its digest is right.
     pub(super) fn drain(mut self, cx: &mut Context) -> State {
         if !self.stores.is_empty() {
             self.phase = Phase::Storing;
             return State::Fetching(self);
         }
         self.tell_fetched(cx);
-        if let Some(digest) = self.hashing.mismatch(&self.wanted) {
-            return self.wrong_digest(cx, &digest);
+        if self.hasher.clone().finish() != self.wanted.digest {
+            return self.wrong_digest(cx);
         }
         if let Some(complete) = self.task.complete.get_mut(self.file) {
             *complete = true;
@@ -116,8 +111,9 @@ impl Fetching {
         Self::next(cx, task, pace, prepared, |state, cx| state.request(cx, true))
     }
 
-    fn wrong_digest(mut self, cx: &mut Context, digest: &Digest) -> State {
-        let reason = format!("file {} does not hash to its digest by {}", self.file, name(digest.method()));
+    fn wrong_digest(mut self, cx: &mut Context) -> State {
+        let method = name(self.wanted.digest.method());
+        let reason = format!("file {} does not hash to its digest by {method}", self.file);
         if u32::from(self.task.digest_retries) >= cx.policy().digest_attempts {
             return self.fail(cx, Failure::Digest, reason);
         }
