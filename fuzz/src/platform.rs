@@ -9,12 +9,14 @@ use otaru_wire::{
     dialect::{
         Credentials, DeviceHalf, Login, LoginKeys, PlatformHalf, Transport,
         aliyun::{self, Topic, registration},
+        onenet::{self, AccessKey, Claim, Edition, Method, Resource, inform},
     },
 };
 
 use crate::me;
 
 const SECRET: &str = "s3cret";
+const ACCESS_KEY: &str = "czNjcmV0";
 
 /// Client id, user name and password, divided by zero bytes.
 pub(crate) fn login(bytes: &[u8]) {
@@ -33,6 +35,16 @@ pub(crate) fn login(bytes: &[u8]) {
     if aliyun::Platform.verify_login(&login, &LoginKeys::of_device(SECRET)).is_ok() {
         assert_eq!(aliyun::Platform.read_login(&login), Ok(me()));
     }
+    if let Ok(id) = onenet::Platform.read_login(&login) {
+        assert_eq!(
+            (login.client_id.as_str(), login.user_name.as_str()),
+            (id.device.as_str(), id.product.as_str())
+        );
+    }
+    let keys = LoginKeys { device: "no key", product: Some(ACCESS_KEY), now_s: 1_800_000_000 };
+    if onenet::Platform.verify_login(&login, &keys).is_ok() {
+        assert_eq!(onenet::Platform.read_login(&login), Ok(me()));
+    }
     let _ = registration::token_client_id(&login);
     if let Ok(Some(wanted)) = registration::read_login(&login) {
         let _ = wanted.verify(SECRET);
@@ -45,7 +57,11 @@ pub(crate) fn login_seeds() -> Vec<Vec<u8>> {
     let wish = registration::write_login(&me(), registration::Wish::Token, "pr0duct", "8Ygb7ULYh53B6OA");
     let token = registration::write_token_login(&me(), "c1", "t0ken", Transport::Tls);
     let join = |login: Login| [login.client_id, login.user_name, login.password].join("\0").into_bytes();
-    [plain, wish, token].map(join).into()
+    let resource = Resource::Device(me());
+    let claim = Claim { edition: Edition::E2018, resource, expires_s: 2_524_579_200, method: Method::Md5 };
+    let key = AccessKey::from_base64(ACCESS_KEY).expect("a key");
+    let onenet = inform::write_login(&me(), &claim, &key);
+    [plain, wish, token, onenet].map(join).into()
 }
 
 pub(crate) fn registration_form(bytes: &[u8]) {

@@ -21,6 +21,11 @@ use otaru_wire::{
 /// The suites of a v3 SDK's first and last choice (aliyun-iotkit-v3 §1.5), under OpenSSL's names.
 const OLD_SUITES: [&str; 2] = ["AES256-SHA256", "AES128-SHA"];
 
+/// A product's access key, and what its devices sign with it (onenet §3.2, the first row).
+const ONENET_KEY: &str = "S2V5T2ZUaGVGYWN0U2hlZXRTZXJ2ZXJUZXN0MDAwMQ==";
+const ONENET_PROOF: &str =
+    "version=2018-10-31&res=products%2F123123&et=2524579200&method=sha1&sign=p1yL9UWHx4r8prHohWq1FFEXqtg%3D";
+
 const NOW: Instant = Instant(0);
 
 /// A process that ends with the test.
@@ -36,7 +41,7 @@ impl Drop for Running {
 /// A platform behind the terminator, with an open task to version 2.0.0 for each device.
 struct Field {
     dir: tempfile::TempDir,
-    _platform: Platform,
+    platform: Platform,
     _haproxy: Running,
     port: u16,
     firmware: Vec<u8>,
@@ -66,7 +71,7 @@ fn field(devices: &[&str]) -> Field {
     let package = platform.answer(&["package", "create", "--product", "pump", "--version", "2.0.0", file]);
     let id = package["id"].to_string();
     platform.answer(&["campaign", "create", "--package", &id, "--devices", &devices.join(",")]);
-    Field { dir, _platform: platform, _haproxy: haproxy, port, firmware, secrets }
+    Field { dir, platform, _haproxy: haproxy, port, firmware, secrets }
 }
 
 /// A root, and an RSA certificate of `localhost` with its key in one file, as the page asks for.
@@ -216,6 +221,36 @@ fn a_device_with_static_rsa_and_cbc_logs_in_and_downloads_through_the_terminator
     for (index, suite) in OLD_SUITES.into_iter().enumerate() {
         let link = link_of_push(&field, index, suite);
         assert!(download(&field, &link, suite) == field.firmware, "{suite}");
+    }
+}
+
+/// Source: onenet §9 item 10, the numbers 0x003D, 0x003C, 0x0035 and 0x002F; §2.4, the request.
+#[test]
+#[ignore = "needs haproxy and openssl"]
+fn a_onenet_client_is_answered_through_the_terminator_with_each_of_its_four_suites() {
+    let field = field(&["p1"]);
+    field.platform.answer(&["product", "create", "123123", "--dialect", "onenet", "--secret", ONENET_KEY]);
+    field.platform.answer(&["device", "create", "123123", "700100200"]);
+    for suite in ["AES256-SHA256", "AES128-SHA256", "AES256-SHA", "AES128-SHA"] {
+        let mut tls = OldTls::connect(&field, suite);
+        let body = r#"{"f_version":"1.0.0","s_version":"1.0.0"}"#;
+        let request = format!(
+            "POST /ota/device/version?dev_id=700100200 HTTP/1.1\r\nHost:ota.heclouds.com\r\n\
+             Content-Type:application/json\r\nAuthorization:{ONENET_PROOF}\r\nContent-Length:{:7}\r\n\r\n{body}",
+            body.len()
+        );
+        tls.send(request.as_bytes());
+        let mut answer = Vec::new();
+        while !answer.ends_with(br#"{"errno":0,"error":"succ"}"#) {
+            answer.extend(tls.receive());
+        }
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(
+            answer.starts_with(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 26\r\nDate: "
+            ),
+            "{answer}"
+        );
     }
 }
 

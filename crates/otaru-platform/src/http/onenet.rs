@@ -163,3 +163,68 @@ fn headed(head: &Head, body: Body) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use futures_util::StreamExt as _;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A body of a declared length, of which these parts come, and then nothing.
+    fn promised(length: usize, parts: &[&'static str]) -> Body {
+        let parts: Vec<_> =
+            parts.iter().map(|part| Ok::<_, io::Error>(Bytes::from_static(part.as_bytes()))).collect();
+        let stream = stream::iter(parts).chain(stream::pending());
+        Body::new(Sized(Body::from_stream(stream), length as u64))
+    }
+
+    /// Says how long it is.
+    struct Sized(Body, u64);
+
+    impl hyper::body::Body for Sized {
+        type Data = Bytes;
+        type Error = axum::Error;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            cx: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>> {
+            std::pin::Pin::new(&mut self.0).poll_frame(cx)
+        }
+
+        fn size_hint(&self) -> hyper::body::SizeHint {
+            hyper::body::SizeHint::with_exact(self.1)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_is_whole_json_is_not_waited_on_whatever_was_promised() {
+        let began = Instant::now();
+        for parts in [&[r#"{"step":1}"#][..], &["{", r#""step""#, ":1", "}\r\n"], &[r#"{"a":{}"#, "}"]] {
+            let (bytes, whole) = read(promised(20, parts)).await;
+            assert_eq!((String::from_utf8(bytes).unwrap(), whole), (parts.concat(), false));
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_given_up_and_what_came_is_kept() {
+        for parts in [&[][..], &[r#"{"step""#], &["}"]] {
+            let began = Instant::now();
+            let (bytes, whole) = read(promised(20, parts)).await;
+            assert_eq!((String::from_utf8(bytes).unwrap(), whole), (parts.concat(), false));
+            assert_eq!(began.elapsed(), BODY_TIME);
+        }
+    }
+
+    #[tokio::test]
+    async fn of_a_body_without_bounds_one_byte_too_much_is_kept() {
+        let endless = stream::repeat(Bytes::from_static(&[b' '; 1000])).map(Ok::<_, io::Error>);
+        let endless = Body::from_stream(endless);
+        let (bytes, whole) = read(endless).await;
+        assert_eq!((bytes.len(), whole), (MAX_BODY_BYTES + 1, false));
+    }
+}

@@ -6,6 +6,7 @@ mod client;
 mod downloads;
 mod informs;
 mod log;
+mod page;
 mod paths;
 mod refusals;
 mod requests;

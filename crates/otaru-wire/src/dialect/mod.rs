@@ -341,6 +341,7 @@ mod tests {
     fn both_halves_of_every_dialect_are_found_by_one_name() {
         for half in PLATFORM_HALVES {
             assert_eq!(platform_half(half.name()).map(|found| found.name()), Some(half.name()));
+            assert!(DEVICE_HALVES.iter().any(|device| device.dialect() == half.name()), "{}", half.name());
         }
         for half in DEVICE_HALVES {
             assert_eq!(device_half(half.name()).map(|found| found.name()), Some(half.name()));
