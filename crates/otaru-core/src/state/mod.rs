@@ -26,10 +26,6 @@ use trial::Trial;
 use verifying::Verifying;
 
 /// Where the updater stands.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each device; a box would allocate at every input"
-)]
 pub(crate) enum State {
     Idle(Idle),
     Offered(Offered),
