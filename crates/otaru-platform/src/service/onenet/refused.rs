@@ -163,3 +163,70 @@ impl Service {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use otaru_fleet::{Stage, Word};
+    use otaru_wire::dialect::onenet::RequestError;
+
+    use super::*;
+
+    fn faults(generation: Generation) -> Vec<Fault> {
+        let rejection = |error| Rejection { generation, download: true, device: None, error };
+        vec![
+            Fault::Rejected(rejection(RequestError::NotSigned)),
+            Fault::Rejected(rejection(RequestError::Method)),
+            Fault::Stranger(rejection(RequestError::NotSigned)),
+            Fault::NoDevice,
+            Fault::NoTask,
+            Fault::AlreadyThere,
+            Fault::NotRunning,
+            Fault::ForeignTask,
+            Fault::Expired,
+            Fault::NotOpen,
+            Fault::OutOfTurn(OutOfTurn::Over),
+            Fault::OutOfTurn(OutOfTurn::Canceled),
+            Fault::OutOfTurn(OutOfTurn::NotNow { stage: Stage::Upgrading, word: Word::Begun }),
+            Fault::ResultToken,
+            Fault::Untellable(Untellable::OverMqtt),
+            Fault::Store(StoreError::Full),
+        ]
+    }
+
+    /// Source: onenet §9 item 6.
+    #[test]
+    fn whatever_goes_wrong_no_client_takes_the_answer_for_a_file() {
+        for generation in Generation::ALL {
+            for fault in faults(generation) {
+                let answer = fault.download_refusal(generation).answer(generation);
+                let header = |name| answer.head.headers.value(name);
+                match generation {
+                    Generation::Token => {
+                        assert_eq!((answer.body.len(), header("Content-Length")), (1, None), "{fault}");
+                    }
+                    Generation::Tid | Generation::Fuse => {
+                        let errno = header("Ota-Errno").and_then(|errno| errno.parse::<u8>().ok());
+                        assert!(!answer.head.is_success() && answer.body.is_empty(), "{fault}");
+                        assert!(errno.is_some_and(|errno| errno > 0), "{fault}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Source: onenet §4.1: 0 is success and nothing else.
+    #[test]
+    fn no_fault_is_told_as_success() {
+        for generation in Generation::ALL {
+            assert!(faults(generation).iter().all(|fault| fault.refusal().number(generation) > 0));
+        }
+    }
+
+    #[test]
+    fn the_platforms_own_fault_is_never_told_as_the_devices() {
+        let broken = Fault::Store(StoreError::Full);
+        assert_eq!(broken.refusal(), Refusal::Internal);
+        assert_eq!(broken.download_refusal(Generation::Fuse), DownloadRefusal::Unobtainable);
+        assert!(!broken.proves_nothing(), "nor is it held back");
+    }
+}

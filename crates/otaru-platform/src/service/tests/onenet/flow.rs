@@ -281,6 +281,30 @@ async fn a_package_that_devices_cannot_be_told_of_is_refused_when_it_is_made() {
     }
 }
 
+#[tokio::test]
+async fn a_full_disk_is_told_as_the_platforms_own_fault_and_the_next_check_holds() {
+    let mut world = platform().await;
+    let mut meters = Vec::new();
+    for number in 0..200 {
+        meters.push(world.device(&format!("7001{number:05}")).await);
+    }
+    let campaign = world.campaign(world.package("2.0.0", "default").await).await;
+    world.store.fill_disk(true).await;
+    let mut refused = Vec::new();
+    for meter in &meters {
+        match world.asks(Generation::Token, meter, &check("1.0.0")).await {
+            Reply::Refused(Refusal::Internal) => refused.push(meter),
+            told => assert!(matches!(told, Reply::Task(_)), "{told:?}"),
+        }
+    }
+    assert!(!refused.is_empty(), "the disk was never full");
+    world.store.fill_disk(false).await;
+    for meter in refused {
+        assert_eq!(world.task(campaign, meter).await.state, TaskState::Queued, "told and not told");
+        world.offered(Generation::Token, meter).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn steps_that_race_never_move_a_task_backwards() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
