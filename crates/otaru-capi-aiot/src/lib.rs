@@ -7,4 +7,10 @@
 #![allow(unreachable_pub, reason = "C reaches what is exported by its name")]
 #![deny(clippy::undocumented_unsafe_blocks, clippy::missing_safety_doc, unsafe_op_in_unsafe_fn)]
 
+mod code;
+mod download;
+mod given;
+mod mqtt;
+mod ota;
 mod state;
+mod sysdep;

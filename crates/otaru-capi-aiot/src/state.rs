@@ -8,8 +8,7 @@ use std::{
 
 use otaru_capi::{guard, out_text};
 
-/// All went well; every other code is negative.
-pub(crate) const SUCCESS: i32 = 0;
+use crate::code::SUCCESS;
 
 /// The longest line, CR LF included, in bytes.
 const MAX_LINE: usize = 160;
@@ -32,7 +31,6 @@ pub unsafe extern "C" fn aiot_state_set_logcb(handler: Option<LogCallback>) -> i
 
 /// Tells the program's callback, if it has one: `[seconds.ms][LK-XXXX] text`, where XXXX is the code without its sign. No
 /// lock is held meanwhile, so the callback may call the library.
-#[expect(dead_code, reason = "there is nothing to tell before there is a session")]
 pub(crate) fn log(code: i32, text: &str) {
     let callback = *CALLBACK.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(callback) = callback {

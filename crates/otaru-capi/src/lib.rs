@@ -6,6 +6,7 @@
 //! - [`guard`]: no panic crosses into C.
 //! - [`Handles`]: what C holds is a number, looked up and never dereferenced, so an ended handle and a foreign pointer
 //!   are refused.
+//! - [`Calls`]: the end of an object waits for the calls under way on it.
 //! - [`text`], [`out_text`]: C strings in and out, with bounds.
 //! - [`Session`]: MQTT over TCP and TLS, driven by the program's own threads.
 //!
@@ -14,11 +15,13 @@
 #![deny(clippy::undocumented_unsafe_blocks, clippy::missing_safety_doc, unsafe_op_in_unsafe_fn)]
 
 mod boundary;
+mod calls;
 mod handles;
 mod session;
 mod text;
 
 pub use boundary::guard;
+pub use calls::{Call, Calls};
 pub use handles::Handles;
 pub use session::{NoSession, OpenError, Session, Target};
 pub use text::{TextError, bytes, out_text, text};

@@ -355,6 +355,13 @@ fn check_link(url: &str) -> Result<(), DownloadError> {
     Ok(())
 }
 
+impl DownloadError {
+    /// True if [`Download::go`] may do better later, without a fresh link and without beginning anew.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, DownloadError::Trouble(trouble) if may_pass(trouble))
+    }
+}
+
 /// True for what another try may not meet again.
 fn may_pass(trouble: &Trouble) -> bool {
     match trouble {

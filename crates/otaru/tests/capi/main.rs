@@ -4,7 +4,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod aiot;
 mod aiot_headers;
+mod aiot_valgrind;
+mod field;
 mod iotkit;
 mod iotkit_headers;
 mod jd;
