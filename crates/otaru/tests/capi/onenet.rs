@@ -1,10 +1,14 @@
 //! `libotaru_onenet`: C programs in the order of the vendor's example (onenet §8), under valgrind.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use otaru_wire::dialect::onenet::{Ask, Generation, Kind, Step};
 
 use crate::{
+    common::Platform,
     lab::{Linked, ONENET, finished, succeeds, under_valgrind},
     onenet_platform::{DEVICE, KEY, PRODUCT, Scripted, TID, TOKEN},
 };
@@ -27,7 +31,7 @@ fn plainly(program: &Path) -> Command {
 /// One program for one generation, and where it puts its file.
 struct Program {
     folder: tempfile::TempDir,
-    program: std::path::PathBuf,
+    program: PathBuf,
 }
 
 impl Program {
@@ -39,12 +43,32 @@ impl Program {
 
     /// An update with pieces of that size: the exit code, what was printed, and the file.
     fn update(&self, run: fn(&Path) -> Command, url: &str, piece: u32) -> (i32, String, Vec<u8>) {
-        let file = self.folder.path().join("image.bin");
+        self.update_of(run, url, piece, DEVICE, KEY)
+    }
+
+    /// The same of a device with that key.
+    fn update_of(
+        &self,
+        run: fn(&Path) -> Command,
+        url: &str,
+        piece: u32,
+        device: &str,
+        key: &str,
+    ) -> (i32, String, Vec<u8>) {
+        let _ = std::fs::remove_file(self.file());
+        let (code, printed) = finished(self.command(run, url, piece, device, key));
+        (code, printed, std::fs::read(self.file()).unwrap())
+    }
+
+    fn command(&self, run: fn(&Path) -> Command, url: &str, piece: u32, device: &str, key: &str) -> Command {
         let mut command = run(&self.program);
         command.env("OTARU_ONENET_URL", url);
-        command.args([PRODUCT, DEVICE, KEY, "1.0.0"]).arg(&file).arg(piece.to_string());
-        let (code, printed) = finished(command);
-        (code, printed, std::fs::read(&file).unwrap())
+        command.args([PRODUCT, device, key, "1.0.0"]).arg(self.file()).arg(piece.to_string());
+        command
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("image.bin")
     }
 }
 
@@ -247,4 +271,64 @@ fn a_onenet_platform_that_is_silent_is_left_in_time() {
     let (code, printed, _) = program.update(plainly, &platform.url, 4096);
     assert!(code == 1 && printed.contains("version: -13\n"), "{code}\n{printed}");
     drop(end);
+}
+
+/// An operator's view: the same programs, on `otaru serve`.
+#[test]
+fn a_onenet_program_of_every_generation_is_updated_by_otaru() {
+    let dir = tempfile::tempdir().unwrap();
+    let platform = Platform::start(&dir.path().join("data"));
+    let product = platform.answer(&["product", "create", PRODUCT, "--dialect", "onenet"]);
+    let product_key = product["product_secret"].as_str().unwrap();
+    let package = |len: usize| {
+        let file = dir.path().join(format!("{len}.bin"));
+        std::fs::write(&file, image(len)).unwrap();
+        let version = format!("2.0.{len}");
+        let package = ["package", "create", "--product", PRODUCT, "--version", &version, "--digest", "md5"];
+        platform.answer(&[&package[..], &[file.to_str().unwrap()]].concat())["id"].to_string()
+    };
+    let packages = [1, 4096, 4097].map(|len| (len, package(len)));
+    for (generation, options, prefix) in GENERATIONS {
+        let program = Program::new(options, Linked::Shared);
+        for (len, package) in &packages {
+            let device = format!("{}{len}", generation as u8 + 1);
+            let made = platform.answer(&["device", "create", PRODUCT, &device]);
+            let key = match generation {
+                Generation::Fuse => made["device_secret"].as_str().unwrap(),
+                Generation::Token | Generation::Tid => product_key,
+            };
+            let campaign = ["campaign", "create", "--package", package, "--devices", &device];
+            let campaign = platform.answer(&campaign)["id"].to_string();
+            let url = format!("http://{}{prefix}", platform.http);
+            let (code, printed, file) = program.update_of(plainly, &url, 4096, &device, key);
+            assert!(code == 0 && file == image(*len), "{generation:?}, {len}: {code}\n{printed}");
+            let task = platform.answer(&["task", "list", "--campaign", &campaign]);
+            assert_eq!(task["state"], "succeeded", "{task}");
+        }
+    }
+}
+
+#[test]
+fn a_onenet_program_that_loses_its_power_fifty_times_ends_with_the_right_file() {
+    let whole = image(120_001);
+    let platform = Scripted::start(Generation::Token, &whole);
+    let program = Program::new(&[], Linked::Shared);
+    for cut in 0..50 {
+        let mut command = program.command(plainly, &platform.url, 512, DEVICE, KEY);
+        let mut running = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let lines = std::io::BufReader::new(running.stdout.take().unwrap());
+        let pieces =
+            std::io::BufRead::lines(lines).filter(|line| line.as_ref().is_ok_and(|line| line == "piece: 0"));
+        assert_eq!(pieces.take(1 + cut % 5).count(), 1 + cut % 5, "it was not at its end yet");
+        running.kill().unwrap();
+        running.wait().unwrap();
+    }
+    let before = std::fs::read(program.file()).unwrap();
+    assert!(
+        !before.is_empty() && whole.starts_with(&before) && before.len() < whole.len(),
+        "{}",
+        before.len()
+    );
+    let (code, printed) = finished(program.command(plainly, &platform.url, 512, DEVICE, KEY));
+    assert!(code == 0 && std::fs::read(program.file()).unwrap() == whole, "{code}\n{printed}");
 }

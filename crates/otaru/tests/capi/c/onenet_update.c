@@ -1,7 +1,8 @@
 /* One update of a OneNET device, in the order of the vendor's example (onenet, section 8), by either generation.
  *
  * usage: onenet_update PRODUCT DEVICE ACCESS_KEY VERSION FILE PIECE
- * Prints what each call returns. Ends with 0 when the package is in FILE and success is told. */
+ * Prints what each call returns. Goes on behind what FILE has already. Ends with 0 when the package is in FILE and success is
+ * told. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ static int32_t on_event(enum ota_state_t state, uint8_t *data, uint32_t data_len
 {
     if (state == OTA_EVT_DOWNLOAD_PACKAGE) {
         fwrite(data, 1, data_len, image);
+        fflush(image);
     } else {
         printf("answer %d: %.*s\n", (int)state, (int)data_len, (const char *)data);
     }
@@ -77,7 +79,7 @@ static int next_try(struct ota_task_info_t *info)
 
 static int download(handle_t task, struct ota_task_info_t *info, uint32_t piece)
 {
-    uint32_t start = 0;
+    uint32_t start = (uint32_t)ftell(image);
     while (start < info->size) {
         if (told("token", ota_check_token(task, TIMEOUT_MS)) != 0) {
             return -1;
@@ -110,9 +112,11 @@ static int update(uint32_t piece)
 int main(int argc, char **argv)
 {
     int result = 9;
-    if (argc != 7 || (image = fopen(argv[5], "wb")) == NULL) {
+    if (argc != 7 || (image = fopen(argv[5], "ab")) == NULL) {
         return 9;
     }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    fseek(image, 0, SEEK_END);
     if (told("init", begin(argv)) == 0) {
         result = update((uint32_t)strtoul(argv[6], NULL, 10));
         ota_deinit();
