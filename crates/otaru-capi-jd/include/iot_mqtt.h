@@ -57,7 +57,8 @@ typedef struct {
     void *msg; /* an iot_mqtt_topic_info_t of IOT_MQTT_EVENT_PUBLISH_RECEIVED, NULL of all others */
 } iot_mqtt_event_msg_t, *iot_mqtt_event_msg_pt;
 
-/* Called within iot_mqtt_yield, in its thread; what it gets is gone when it returns. It may call this library itself. */
+/* Called within iot_mqtt_yield, or within iot_ota_fetch_yield while no thread is in the former; what it gets is gone when it
+ * returns. It may call this library itself. */
 typedef void (*iot_mqtt_event_handle_func_fpt)(void *pcontext, void *pclient, iot_mqtt_event_msg_pt msg);
 
 typedef struct {
@@ -92,8 +93,8 @@ void *iot_mqtt_construct(iot_mqtt_param_t *params);
 /* Says good-bye. Takes the client, or the address of the variable that holds it, which becomes NULL. Returns 0; -1 if there is
  * no such client (any more). */
 int iot_mqtt_destroy(void *client);
-/* Receives for timeout_ms, calls back, keeps the session alive, and comes back after a loss. Returns 0; -1 if there is no such
- * client. */
+/* Receives for timeout_ms, calls back, keeps the session alive, and comes back after a loss, which may take request_timeout_ms
+ * longer. Returns 0; -1 if there is no such client. */
 int iot_mqtt_yield(void *client, int timeout_ms);
 /* Returns 1 while there is a session, else 0. */
 int iot_mqtt_check_state_normal(void *client);

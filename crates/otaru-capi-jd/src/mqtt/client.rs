@@ -4,7 +4,7 @@ use std::{
     ffi::c_void,
     sync::{
         Mutex, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -25,6 +25,8 @@ use crate::{lock::lock, ota::Ota};
 
 /// How long it waits at once: what is due by the clock is looked for in between.
 const SLICE: Duration = Duration::from_secs(1);
+/// How often a program that only downloads is looked after.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 /// The pauses between tries to come back.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -45,6 +47,9 @@ pub(crate) struct Client {
     listeners: Mutex<Vec<(String, Listener)>>,
     comeback: Mutex<Comeback>,
     ended: AtomicBool,
+    /// How many threads receive.
+    receiving: AtomicUsize,
+    looked_after: Mutex<Instant>,
 }
 
 /// When the next try to come back is.
@@ -73,6 +78,8 @@ impl Client {
             listeners: Mutex::default(),
             comeback: Mutex::new(Comeback { failures: 0, at: Instant::default(), spread }),
             ended: AtomicBool::new(false),
+            receiving: AtomicUsize::new(0),
+            looked_after: Mutex::default(),
         })
     }
 
@@ -94,6 +101,26 @@ impl Client {
 
     /// Receives for so long. Ends sooner if the client does.
     pub(super) fn receive(&self, wait: Duration) {
+        self.receiving.fetch_add(1, Ordering::Relaxed);
+        self.receive_until_over(wait);
+        self.receiving.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Keeps the session alive while nobody receives: a program with one thread downloads for longer than the platform takes
+    /// silence for life, and then wants to report.
+    pub(crate) fn look_after(&self) {
+        let now = self.session.now();
+        {
+            let mut looked_after = lock(&self.looked_after);
+            if now.since(*looked_after) < LOOK_AFTER || self.receiving.load(Ordering::Relaxed) > 0 {
+                return;
+            }
+            *looked_after = now;
+        }
+        self.receive_until_over(Duration::ZERO);
+    }
+
+    fn receive_until_over(&self, wait: Duration) {
         let deadline = self.session.now() + wait;
         while !self.ended.load(Ordering::Relaxed) {
             self.session.timer();

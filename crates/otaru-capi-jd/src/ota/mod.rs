@@ -92,6 +92,9 @@ impl Ota {
             State::Fetching(fetch) => Arc::clone(fetch),
             State::Ready | State::Fetched(_) => return Err(Code::InvalidState),
         };
+        if let Some(client) = self.client.upgrade() {
+            client.look_after();
+        }
         // No lock on the state: another thread may receive meanwhile, or look how it stands.
         match fetch.read(room, patience) {
             Fetched::Bytes { len, first, last } => {

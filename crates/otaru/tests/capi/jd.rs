@@ -104,10 +104,10 @@ impl Rig {
 }
 
 impl Running {
-    /// Reads what it prints until that line.
+    /// Reads what it prints until a line that begins so.
     fn until(&mut self, wanted: &str) {
         let mut line = String::new();
-        while line != wanted {
+        while !line.starts_with(wanted) {
             line.clear();
             assert_ne!(self.lines.read_line(&mut line).unwrap(), 0, "no {wanted:?} in {}", self.printed);
             self.printed += &line;
@@ -184,6 +184,23 @@ fn a_jd_program_whose_connection_breaks_comes_back_and_is_updated() {
     rig.campaign(&rig.package("2.0.0", &image(5000)));
     let (code, printed, file) = running.finish();
     assert!(code == 0 && file == image(5000), "{code}\n{printed}");
+}
+
+#[test]
+fn a_jd_program_with_one_thread_keeps_its_session_while_it_downloads() {
+    let rig = Rig::new();
+    let wire = Wire::to(&rig.platform.mqtt);
+    let program = JD.program_with(rig.dir.path(), "jd_update", Linked::Static, &["-DFLASH_MS=20"]);
+    let mut running = rig.start(plainly(&program), &wire.port, 100);
+    let campaign = rig.campaign(&rig.package("2.0.0", &image(20_000)));
+    running.until("firmware 2.0.0");
+    wire.cut();
+    running.until("disconnected\n");
+    running.until("reconnected\n");
+    assert!(!running.printed.contains("fetched"), "it is still downloading: {}", running.printed);
+    let (code, printed, file) = running.finish();
+    assert!(code == 0 && file == image(20_000) && printed.contains("success: 0\n"), "{code}\n{printed}");
+    eventually("the platform hears the version", || rig.task(&campaign)["state"] == "succeeded");
 }
 
 #[test]

@@ -5,8 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "iot_ota.h"
+
+/* How long the flash takes for a piece, in milliseconds. */
+#ifndef FLASH_MS
+#define FLASH_MS 0
+#endif
 
 static char **arguments;
 
@@ -43,12 +49,14 @@ static int fetch(void *ota, FILE *image, uint32_t piece)
     uint64_t fetched = 0;
     int last_percent = 0;
     int last = 0;
+    const struct timespec flash = {0, FLASH_MS * 1000000L};
     char *buf = malloc(piece);
     while (buf != NULL && !iot_ota_fetch_finish(ota)) {
         last = iot_ota_fetch_yield(ota, buf, piece, 10);
         if (last > 0 && otaru_jd_firmware(ota, &firmware) == 0) {
             int percent;
             fwrite(buf, 1, (size_t)last, image);
+            nanosleep(&flash, NULL);
             fetched += (uint64_t)last;
             percent = (int)(fetched * 100 / firmware.size);
             if (percent >= last_percent + 10) {
