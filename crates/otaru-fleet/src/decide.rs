@@ -204,7 +204,7 @@ impl Task {
             }
             _ if expired => self.failed(Reason::Expired { before: self.reason.clone() }, now),
             TaskState::Notified => {
-                let seconds = self.rules.answer_timeout.unwrap_or_default().as_secs();
+                let seconds = self.rules.patience.limit().unwrap_or_default().as_secs();
                 self.attempt_failed(Reason::NoAnswer { seconds }, now)
             }
             _ => Next { retry_at: None, ..self.next(self.state, now) },

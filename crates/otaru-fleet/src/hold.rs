@@ -137,7 +137,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Rules, example_task};
+    use crate::{Patience, Rules, example_task};
 
     #[test]
     fn every_open_task_names_the_one_thing_it_waits_for() {
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_told_task_says_until_when_it_may_be_answered_and_that_it_was() {
-        let rules = Rules { answer_timeout: Some(Duration::from_millis(7)), ..Rules::default() };
+        let rules = Rules { patience: Patience::For(Duration::from_millis(7)), ..Rules::default() };
         let told =
             Task { state: TaskState::Notified, notified_at: Some(Timestamp(1)), rules, ..example_task() };
         let silent = Hold::Answer { since: Some(Timestamp(1)), until: Some(Timestamp(8)) };

@@ -36,6 +36,7 @@
 mod campaign;
 mod config;
 mod decide;
+mod documented;
 mod hold;
 mod ids;
 mod named;
@@ -59,12 +60,12 @@ pub use ids::{CampaignId, ConfigId, NotAnId, PackageId, TaskId};
 pub use package::{
     MAX_EXTRA_BYTES, MAX_MQTT_FILE_BYTES, NewPackage, Over, Package, PackageError, PackageFile, UnknownOver,
 };
-pub use plan::{Candidate, Order, Plan, SkipReason, plan};
+pub use plan::{Candidate, Known, Order, Plan, SkipReason, plan};
 pub use product::{Device, Dialect, NotASerial, Product, Secret, Serial, UnknownDialect};
 pub use product_keys::{MAX_PRODUCTS, ProductKeys};
 pub use reason::Reason;
 pub use registration::{Given, NotRegistered, Registrants, RegistrationRule, Standing, UnknownRegistrants};
-pub use rules::Rules;
+pub use rules::{Patience, Policy, Rules, UnknownPolicy};
 pub use stage::{OutOfTurn, Rigor, Stage, Word};
 pub use targets::{Listed, NotListed, Targets};
 pub use task::{Task, TaskState, UnknownState};

@@ -55,7 +55,7 @@ pub(crate) use named;
 
 #[cfg(test)]
 mod tests {
-    use crate::{ConfigState, Dialect, Over, Registrants, TaskState};
+    use crate::{ConfigState, Dialect, Over, Policy, Registrants, TaskState};
 
     #[test]
     fn every_value_is_found_by_its_name_and_is_written_by_it() {
@@ -72,6 +72,6 @@ mod tests {
                 assert!(long.to_string().len() < 200, "{long}");
             )+};
         }
-        check!(ConfigState, Dialect, Over, Registrants, TaskState);
+        check!(ConfigState, Dialect, Over, Policy, Registrants, TaskState);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use otaru_wire::{DeviceId, Module, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{ProductKeys, TaskId};
+use crate::{Dialect, Policy, ProductKeys, TaskId};
 
 /// What a campaign asks of each device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,15 +18,24 @@ pub struct Order {
     pub version: Version,
     /// Only devices that run one of these; empty: whatever they run.
     pub source_versions: Vec<Version>,
+    /// Who chooses the moment.
+    pub policy: Policy,
 }
 
-/// What is known of a device that a campaign asks for.
+/// A device that a campaign asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// Who it is.
     pub device: DeviceId,
-    /// False if it is listed, but its product has no such device.
-    pub known: bool,
+    /// What is known of it; none if its product has no such device.
+    pub known: Option<Known>,
+}
+
+/// What is known of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// How it speaks.
+    pub dialect: Dialect,
     /// What the order's module runs, as last reported.
     pub running: Option<Version>,
     /// Its open task for the order's module.
@@ -53,6 +62,11 @@ pub enum SkipReason {
     UnknownDevice,
     /// It is listed, but the package is not for its product.
     OtherProduct,
+    /// The moment was to be the device's to choose, and its dialect cannot say so.
+    CannotChoose {
+        /// How it speaks.
+        dialect: Dialect,
+    },
     /// It runs the target already.
     AtTarget,
     /// It runs a version that was not asked for.
@@ -74,6 +88,12 @@ impl fmt::Display for SkipReason {
         match self {
             SkipReason::UnknownDevice => f.write_str("the product has no such device; create it first"),
             SkipReason::OtherProduct => f.write_str("the package is not for its product"),
+            SkipReason::CannotChoose { dialect } => {
+                write!(
+                    f,
+                    "its dialect {dialect} cannot tell it that it chooses the moment; update it by a campaign without that"
+                )
+            }
             SkipReason::AtTarget => f.write_str("it reported the target version already"),
             SkipReason::OtherSource { running } => {
                 write!(f, "it runs {running}, which is none of the source versions asked for")
@@ -93,17 +113,20 @@ pub fn plan(order: &Order, candidate: &Candidate) -> Plan {
     if !order.products.contains(&candidate.device.product) {
         return Plan::Skip(SkipReason::OtherProduct);
     }
-    if !candidate.known {
+    let Some(Known { dialect, running, open_task }) = &candidate.known else {
         return Plan::Skip(SkipReason::UnknownDevice);
+    };
+    if order.policy == Policy::Silent && !dialect.says_silent() {
+        return Plan::Skip(SkipReason::CannotChoose { dialect: *dialect });
     }
-    if candidate.running.as_ref() == Some(&order.version) {
+    if running.as_ref() == Some(&order.version) {
         return Plan::Skip(SkipReason::AtTarget);
     }
-    if let Some(task) = candidate.open_task {
+    if let Some(task) = *open_task {
         return Plan::Skip(SkipReason::Busy { task });
     }
     if !order.source_versions.is_empty() {
-        match &candidate.running {
+        match running {
             None => return Plan::Skip(SkipReason::SilentSource),
             Some(running) if !order.source_versions.contains(running) => {
                 return Plan::Skip(SkipReason::OtherSource { running: running.clone() });
@@ -111,7 +134,7 @@ pub fn plan(order: &Order, candidate: &Candidate) -> Plan {
             Some(_) => {}
         }
     }
-    Plan::Task { source_version: candidate.running.clone() }
+    Plan::Task { source_version: running.clone() }
 }
 
 #[cfg(test)]
@@ -129,11 +152,17 @@ mod tests {
             module: Module::default(),
             version: v("2.0.0"),
             source_versions: sources.iter().map(|text| v(text)).collect(),
+            policy: Policy::Standard,
         }
     }
 
     fn candidate(running: Option<&str>) -> Candidate {
-        Candidate { device: example_task().device, known: true, running: running.map(v), open_task: None }
+        busy(running, None)
+    }
+
+    fn busy(running: Option<&str>, open_task: Option<TaskId>) -> Candidate {
+        let known = Known { dialect: Dialect::Aliyun, running: running.map(v), open_task };
+        Candidate { device: example_task().device, known: Some(known) }
     }
 
     #[test]
@@ -154,7 +183,7 @@ mod tests {
             ..order(&[])
         };
         assert_eq!(plan(&elsewhere, &candidate(None)), Plan::Skip(SkipReason::OtherProduct));
-        let unknown = Candidate { known: false, ..candidate(None) };
+        let unknown = Candidate { known: None, ..candidate(None) };
         assert_eq!(plan(&order(&[]), &unknown), Plan::Skip(SkipReason::UnknownDevice));
         assert_eq!(plan(&order(&[]), &candidate(Some("2.0.0"))), Plan::Skip(SkipReason::AtTarget));
         assert_eq!(plan(&order(&["1.0.0"]), &candidate(None)), Plan::Skip(SkipReason::SilentSource));
@@ -162,7 +191,20 @@ mod tests {
             plan(&order(&["1.0.0"]), &candidate(Some("0.9"))),
             Plan::Skip(SkipReason::OtherSource { running: v("0.9") })
         );
-        let busy = Candidate { open_task: Some(TaskId(7)), ..candidate(Some("1.0.0")) };
+        let busy = busy(Some("1.0.0"), Some(TaskId(7)));
         assert_eq!(plan(&order(&[]), &busy), Plan::Skip(SkipReason::Busy { task: TaskId(7) }));
+    }
+
+    #[test]
+    fn a_device_that_cannot_be_told_that_it_chooses_the_moment_is_not_told_to_begin_at_once() {
+        let silent = Order { policy: Policy::Silent, ..order(&[]) };
+        let of = |dialect| {
+            let known = Known { dialect, running: Some(v("1.0.0")), open_task: None };
+            plan(&silent, &Candidate { known: Some(known), ..candidate(None) })
+        };
+        for dialect in [Dialect::Aliyun, Dialect::Onenet] {
+            assert_eq!(of(dialect), Plan::Skip(SkipReason::CannotChoose { dialect }));
+        }
+        assert!(matches!(of(Dialect::Jd), Plan::Task { .. }));
     }
 }

@@ -2,10 +2,46 @@
 
 use std::time::Duration;
 
-use crate::CampaignError;
+use crate::{CampaignError, Dialect, named::named};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+named! {
+    /// Who chooses the moment of an update (jd-iot-engine §4.1).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub enum Policy {
+        /// The platform: the device begins when it is told.
+        #[default]
+        Standard = "standard",
+        /// The device, which is built for that.
+        Silent = "silent",
+    }
+    /// A text that names no policy.
+    else UnknownPolicy("no policy is named {0:?} (known: standard, silent)")
+}
+
+/// How long a device may say nothing about a notice; then the push failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Patience {
+    /// As long as its vendor's platform waits: [`Dialect::patience`].
+    #[default]
+    AsDocumented,
+    /// For ever.
+    Endless,
+    /// For this time.
+    For(Duration),
+}
+
+impl Patience {
+    /// The time that is given; none if it never ends, or if nobody has said yet whose device it is.
+    pub fn limit(self) -> Option<Duration> {
+        match self {
+            Patience::For(limit) => Some(limit),
+            Patience::AsDocumented | Patience::Endless => None,
+        }
+    }
+}
 
 /// What a campaign holds each of its tasks to: all the time that may pass, and what is tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +53,13 @@ pub struct Rules {
     pub retries: u8,
     /// How long after a failure the next attempt begins; [`Rules::QUIET`] if this is shorter.
     pub retry_interval: Duration,
-    /// How soon the device has to say something about a notice; else the push failed (jd-iot-engine §7.3). None: it may
-    /// be silent for ever.
-    pub answer_timeout: Option<Duration>,
+    /// How long the device may say nothing about a notice. A task's is never [`Patience::AsDocumented`].
+    pub patience: Patience,
     /// How long after the campaign was made devices are told of it; what has not begun then fails (jd-iot-engine §7.2).
     /// None: for ever.
     pub valid_for: Option<Duration>,
+    /// Who chooses the moment.
+    pub policy: Policy,
 }
 
 impl Rules {
@@ -48,6 +85,16 @@ impl Rules {
     /// The longest validity (aliyun-link-sdk-v4 §7.5; jd-iot-engine §7.2 has 7 days).
     pub const MAX_VALIDITY: Duration = DAY.saturating_mul(30);
 
+    /// The rules of a task whose device speaks this dialect.
+    #[must_use]
+    pub fn of(&self, dialect: Dialect) -> Self {
+        let patience = match self.patience {
+            Patience::AsDocumented => dialect.patience(),
+            ordered => ordered,
+        };
+        Self { patience, ..self.clone() }
+    }
+
     /// Is each within its limits?
     ///
     /// # Errors
@@ -63,7 +110,7 @@ impl Rules {
             return Err(CampaignError::RetryInterval { minutes: self.retry_interval.as_secs() / 60 });
         }
         let answers = Self::MIN_ANSWER_TIMEOUT..=Self::MAX_ANSWER_TIMEOUT;
-        if let Some(wrong) = self.answer_timeout.filter(|time| !answers.contains(time)) {
+        if let Some(wrong) = self.patience.limit().filter(|time| !answers.contains(time)) {
             return Err(CampaignError::AnswerTimeout { seconds: wrong.as_secs() });
         }
         let validities = Self::MIN_VALIDITY..=Self::MAX_VALIDITY;
@@ -75,14 +122,15 @@ impl Rules {
 }
 
 impl Default for Rules {
-    /// One attempt of an hour, silence allowed, valid for ever.
+    /// One attempt of an hour, silence allowed where the vendor allows it, valid for ever.
     fn default() -> Self {
         Self {
             timeout: Self::DEFAULT_TIMEOUT,
             retries: 0,
             retry_interval: Duration::ZERO,
-            answer_timeout: None,
+            patience: Patience::default(),
             valid_for: None,
+            policy: Policy::default(),
         }
     }
 }
@@ -97,8 +145,9 @@ mod tests {
             timeout: Rules::MAX_TIMEOUT,
             retries: 5,
             retry_interval: MINUTE * 4320,
-            answer_timeout: Some(MINUTE * 60),
+            patience: Patience::For(MINUTE * 60),
             valid_for: Some(DAY * 30),
+            policy: Policy::Silent,
         };
         assert_eq!(most.check(), Ok(()));
         assert_eq!(Rules::default().check(), Ok(()));
@@ -113,12 +162,24 @@ mod tests {
             CampaignError::RetryInterval { minutes: 4321 }
         );
         for seconds in [0, 3601] {
-            let rules = Rules { answer_timeout: Some(Duration::from_secs(seconds)), ..most.clone() };
+            let rules = Rules { patience: Patience::For(Duration::from_secs(seconds)), ..most.clone() };
             assert_eq!(refused(rules), CampaignError::AnswerTimeout { seconds });
         }
         for days in [0, 31] {
             let rules = Rules { valid_for: Some(DAY * days), ..most.clone() };
             assert_eq!(refused(rules), CampaignError::Validity { days: u64::from(days) });
+        }
+    }
+
+    #[test]
+    fn what_an_order_leaves_open_is_as_the_devices_vendor_documents_it() {
+        let open = Rules { retries: 2, ..Rules::default() };
+        let jd = open.of(Dialect::Jd);
+        assert_eq!((jd.patience.limit(), jd.retries), (Some(Duration::from_secs(10)), 2));
+        assert_eq!(open.of(Dialect::Aliyun).patience, Patience::Endless);
+        for asked in [Patience::Endless, Patience::For(MINUTE)] {
+            let rules = Rules { patience: asked, ..open.clone() };
+            assert!(Dialect::ALL.into_iter().all(|dialect| rules.of(dialect) == rules), "{asked:?}");
         }
     }
 }

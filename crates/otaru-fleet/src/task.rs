@@ -121,13 +121,13 @@ impl Task {
     /// Has it to be written down that the device is told before it is? What the device says at once would otherwise be
     /// taken for words about the attempt before, or its answer be missed.
     pub fn is_told_in_writing(&self) -> bool {
-        self.state == TaskState::Queued && (self.attempt > 1 || self.rules.answer_timeout.is_some())
+        self.state == TaskState::Queued && (self.attempt > 1 || self.rules.patience.limit().is_some())
     }
 
     /// When the push counts as failed; none if the device has answered or need not.
     pub(crate) fn answer_due(&self) -> Option<Timestamp> {
         let told = self.notified_at.filter(|_| self.answered_at.is_none());
-        Some(told? + self.rules.answer_timeout?)
+        Some(told? + self.rules.patience.limit()?)
     }
 
     /// Becomes what a decision said.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use otaru_fleet::{
-    CampaignId, Candidate, NewPackage, Order, PackageId, Plan, Rules, Task, TaskId, TaskState, Timestamp,
-    Transition, plan,
+    CampaignId, Candidate, Dialect, Known, NewPackage, Order, PackageId, Plan, Rules, Task, TaskId,
+    TaskState, Timestamp, Transition, plan,
 };
 use otaru_wire::{
     BlockRequest, DeviceId, Module, Notice, Report, Version,
@@ -50,12 +50,14 @@ impl Platform {
             module: spec.module.clone(),
             version: spec.version.clone(),
             source_versions: Vec::new(),
+            policy: rules.policy,
         };
         let mut opened = Vec::new();
         for device in devices {
             let running = self.versions.get(&(device.clone(), spec.module.clone())).cloned();
             let open_task = self.open(device, &spec.module).map(|task| task.id);
-            let candidate = Candidate { device: device.clone(), known: true, running, open_task };
+            let known = Known { dialect: Dialect::Aliyun, running, open_task };
+            let candidate = Candidate { device: device.clone(), known: Some(known) };
             let Plan::Task { source_version } = plan(&order, &candidate) else { continue };
             let id = TaskId(self.tasks.len() as u64 + 1);
             opened.push(id);

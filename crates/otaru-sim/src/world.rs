@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use otaru_core::Policy;
-use otaru_fleet::{NewPackage, Over, PackageFile, Rules};
+use otaru_fleet::{NewPackage, Over, PackageFile, Patience, Rules};
 use otaru_wire::{DeviceId, Digest, DigestMethod, Hasher, IdError, Module, Version};
 
 use crate::{
@@ -245,7 +245,10 @@ fn rules(seed: u64) -> Rules {
     Rules {
         retries: rng.between(1, 5) as u8,
         retry_interval: Duration::from_secs(60 * rng.between(0, 10)),
-        answer_timeout: rng.per_mille(500).then(|| Duration::from_secs(rng.between(10, 600))),
+        patience: match rng.per_mille(500) {
+            true => Patience::For(Duration::from_secs(rng.between(10, 600))),
+            false => Patience::Endless,
+        },
         ..Rules::default()
     }
 }

@@ -51,7 +51,7 @@ fn a_campaigns_rules_are_ordered_shown_and_held_to_their_limits() {
     for (rules, word) in [
         (&["--retries", "6"][..], "0 to 5"),
         (&["--retries", "1", "--retry-interval", "4321"], "0 to 4320"),
-        (&["--answer-timeout", "0"], "1 s to 3600 s"),
+        (&["--answer-timeout", "3601"], "1 s to 3600 s"),
         (&["--valid-days", "31"], "1 to 30"),
     ] {
         let refused = create(rules);

@@ -6,7 +6,7 @@ use otaru_wire::Failure;
 use proptest::prelude::*;
 
 use super::*;
-use crate::example_task;
+use crate::{Patience, example_task};
 
 const NOW: Timestamp = Timestamp(1_000);
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use otaru_fleet::{CampaignId, Package, PackageId, Task, TaskId, TaskState, Timestamp, Transition};
+use otaru_fleet::{CampaignId, Package, PackageId, Policy, Task, TaskId, TaskState, Timestamp, Transition};
 use otaru_wire::{DeviceId, Notice, dialect::Question, mqtt::Message};
 use tokio::{
     sync::watch,
@@ -32,7 +32,8 @@ impl Service {
             let file = u16::try_from(file).unwrap_or(u16::MAX);
             self.inner.parts.links.write(&Grant::file(task.device.clone(), task.id, file), now_ms)
         };
-        Ok(package.spec.notice(task.id, link))
+        let silent = task.rules.policy == Policy::Silent;
+        Ok(Notice { silent, ..package.spec.notice(task.id, link) })
     }
 
     pub(super) async fn package_of(&self, id: PackageId) -> Result<Arc<Package>, StoreError> {

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use otaru_platform::http::shapes::{CampaignId, Dialect, Listed, Over, PackageId, Registrants, Serial};
+use otaru_platform::http::shapes::{CampaignId, Dialect, Listed, Over, PackageId, Policy, Registrants, Serial};
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 
 #[derive(Debug, Subcommand)]
@@ -226,9 +226,14 @@ pub(crate) struct CampaignArgs {
     /// Days after which devices are told no more, and what has not begun fails, 1 to 30 (default: never)
     #[arg(long, value_name = "DAYS")]
     pub(crate) valid_days: Option<u32>,
-    /// Seconds within which a device has to say something about its notice, 1 to 3600; else the attempt failed
+    /// Seconds within which a device has to say something about its notice, at most 3600; else the attempt failed. 0: it
+    /// need not (default: 10 for devices of JD, as its own platform has it, and 0 for all others)
     #[arg(long, value_name = "SECONDS")]
     pub(crate) answer_timeout: Option<u32>,
+    /// Who chooses the moment: standard (the device begins when it is told) or silent (the device; others than JD's, which
+    /// cannot be told so, are skipped)
+    #[arg(long, value_name = "POLICY", default_value_t = Policy::Standard)]
+    pub(crate) policy: Policy,
 }
 
 /// A digest method by its name on the command line.

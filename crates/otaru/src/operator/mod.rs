@@ -206,6 +206,7 @@ fn new_campaign(args: CampaignArgs) -> NewCampaign {
         retry_interval_minutes: args.retry_interval,
         answer_timeout_seconds: args.answer_timeout,
         valid_days: args.valid_days,
+        policy: args.policy,
     }
 }
 

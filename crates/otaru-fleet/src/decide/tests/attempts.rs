@@ -113,8 +113,8 @@ fn each_attempt_has_the_whole_timeout() {
 
 /// A task that is to be answered within 10 s, with one more attempt.
 fn asks_for_an_answer() -> Task {
-    let answer_timeout = Some(Duration::from_secs(10));
-    let queued = Task { rules: Rules { retries: 1, answer_timeout, ..Rules::default() }, ..example_task() };
+    let patience = Patience::For(Duration::from_secs(10));
+    let queued = Task { rules: Rules { retries: 1, patience, ..Rules::default() }, ..example_task() };
     after(&queued, queued.on_notified(NOW))
 }
 
@@ -155,7 +155,7 @@ fn any_word_of_the_device_about_the_module_is_an_answer() {
 
 #[test]
 fn a_device_that_asked_for_its_task_need_not_answer() {
-    let rules = Rules { answer_timeout: Some(Duration::from_secs(10)), ..Rules::default() };
+    let rules = Rules { patience: Patience::For(Duration::from_secs(10)), ..Rules::default() };
     let queued = Task { rules, ..example_task() };
     let told = after(&queued, queued.on_asked(NOW));
     assert_eq!((told.state, told.deadline()), (TaskState::Notified, None));

@@ -60,10 +60,10 @@ fn rules() -> impl Strategy<Value = Rules> {
         prop::option::of((1_u64..100).prop_map(Duration::from_secs)),
         prop::option::of((1_u32..3).prop_map(move |days| day * days)),
     )
-        .prop_map(|(retries, retry_interval, answer_timeout, valid_for)| Rules {
+        .prop_map(|(retries, retry_interval, patience, valid_for)| Rules {
             retries,
             retry_interval,
-            answer_timeout,
+            patience: patience.map_or(Patience::Endless, Patience::For),
             valid_for,
             ..Rules::default()
         })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{extract::State, http::StatusCode};
-use otaru_fleet::{CampaignId, NewCampaign, Rules, Targets, TaskId, TaskState};
+use otaru_fleet::{CampaignId, NewCampaign, Patience, Rules, Targets, TaskId, TaskState};
 use serde::Deserialize;
 
 use super::Api;
@@ -65,8 +65,13 @@ fn rules(order: &shapes::NewCampaign) -> Rules {
         timeout: span(order.timeout_minutes, MINUTE).unwrap_or(default.timeout),
         retries: order.retries.unwrap_or(default.retries),
         retry_interval: span(order.retry_interval_minutes, MINUTE).unwrap_or(default.retry_interval),
-        answer_timeout: span(order.answer_timeout_seconds, 1),
+        patience: match order.answer_timeout_seconds {
+            None => Patience::AsDocumented,
+            Some(0) => Patience::Endless,
+            Some(seconds) => Patience::For(Duration::from_secs(seconds.into())),
+        },
         valid_for: span(order.valid_days, DAY),
+        policy: order.policy,
     }
 }
 
@@ -109,7 +114,12 @@ async fn campaign(api: &Api, view: CampaignView) -> Result<shapes::Campaign, Api
         timeout_minutes: rules.timeout.as_secs() / MINUTE,
         retries: rules.retries,
         retry_interval_minutes: rules.retry_interval.as_secs() / MINUTE,
-        answer_timeout_seconds: rules.answer_timeout.map(|time| time.as_secs()),
+        answer_timeout_seconds: match rules.patience {
+            Patience::AsDocumented => None,
+            Patience::Endless => Some(0),
+            Patience::For(limit) => Some(limit.as_secs()),
+        },
+        policy: rules.policy,
         expires_ms: view.campaign.expires_at().map(|at| at.0),
         created_ms: view.campaign.created_at.0,
         ended_ms: view.campaign.ended_at.map(|at| at.0),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-pub use otaru_fleet::Listed;
 use otaru_fleet::{CampaignId, CampaignState, PackageId, ProductKeys, TaskId, TaskState};
+pub use otaru_fleet::{Listed, Policy};
 use otaru_wire::{DeviceName, Module, ProductKey, Version};
 use serde::{Deserialize, Serialize};
 
@@ -29,12 +29,16 @@ pub struct NewCampaign {
     /// How many minutes after a failure the next attempt begins, at most 4320; 0 (after 10 s) if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_interval_minutes: Option<u32>,
-    /// How many seconds a device may be silent after a notice, 1 to 3600; as long as it likes if left out.
+    /// How many seconds a device may be silent after a notice, 1 to 3600, or 0 for as long as it likes; 10 for devices of
+    /// JD and 0 for all others if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_timeout_seconds: Option<u32>,
     /// How many days devices are told of it, 1 to 30; for ever if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_days: Option<u32>,
+    /// Who chooses the moment: `silent` is the device, where its dialect can say so. `standard` if left out.
+    #[serde(default)]
+    pub policy: Policy,
 }
 
 impl NewCampaign {
@@ -49,6 +53,7 @@ impl NewCampaign {
             retry_interval_minutes: None,
             answer_timeout_seconds: None,
             valid_days: None,
+            policy: Policy::default(),
         }
     }
 }
@@ -102,8 +107,10 @@ pub struct Campaign {
     pub retries: u8,
     /// How many minutes after a failure the next attempt begins.
     pub retry_interval_minutes: u64,
-    /// How many seconds a device may be silent after a notice; none: as long as it likes.
+    /// How many seconds a device may be silent after a notice; 0: as long as it likes; none: as its vendor documents it.
     pub answer_timeout_seconds: Option<u64>,
+    /// Who chooses the moment.
+    pub policy: Policy,
     /// When what has not begun fails, Unix milliseconds; none: never.
     pub expires_ms: Option<u64>,
     /// When it was made, Unix milliseconds.

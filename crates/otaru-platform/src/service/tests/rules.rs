@@ -1,6 +1,6 @@
 //! A campaign's rules: attempts, answers and validity, on a virtual clock.
 
-use otaru_fleet::{CampaignState, Hold, TaskState};
+use otaru_fleet::{CampaignState, Hold, Patience, TaskState};
 use otaru_wire::{Failure, MessageId};
 
 use super::*;
@@ -14,7 +14,7 @@ fn retries() -> Rules {
 }
 
 fn answers_in(seconds: u64) -> Rules {
-    Rules { answer_timeout: Some(Duration::from_secs(seconds)), ..Rules::default() }
+    Rules { patience: Patience::For(Duration::from_secs(seconds)), ..Rules::default() }
 }
 
 impl World {

@@ -74,6 +74,42 @@ pub(in crate::store) async fn a_campaign_covers_the_devices_of_all_products_of_i
     assert_eq!(devices, [of("a1", "d1"), of("a1", "d2")]);
 }
 
+pub(in crate::store) async fn what_a_campaign_leaves_open_is_as_each_devices_vendor_documents_it(
+    store: impl Store,
+) {
+    fleet(&store, &["d1"]).await;
+    store.add_product(Product { dialect: Dialect::Jd, ..product("b2") }).await.unwrap();
+    let jd = DeviceId { product: key("b2"), device: name("d1") };
+    store.add_device(Device { id: jd.clone(), ..device("d1") }).await.unwrap();
+    let for_both =
+        NewPackage { products: vec![key("a1"), key("b2")].try_into().unwrap(), ..package("2.0.0") };
+    let package = store.add_package(for_both, NOW).await.unwrap().id;
+    let ten = Patience::For(Duration::from_secs(10));
+    for (ordered, kept) in [
+        (Patience::AsDocumented, [Patience::Endless, ten]),
+        (Patience::Endless, [Patience::Endless; 2]),
+        (ten, [ten; 2]),
+    ] {
+        let rules = Rules { patience: ordered, ..rules() };
+        let order = NewCampaign { rules, ..NewCampaign::over_all(package) };
+        let campaign = store.add_campaign(order, NOW).await.unwrap().campaign;
+        assert_eq!(store.campaign(campaign.id).await.unwrap().rules.patience, ordered);
+        let tasks = store.tasks(campaign.id, None, Page::first(9)).await.unwrap();
+        assert_eq!(tasks.iter().map(|known| known.task.rules.patience).collect::<Vec<_>>(), kept);
+        store.cancel_campaign(campaign.id, NOW).await.unwrap();
+    }
+
+    let rules = Rules { policy: Policy::Silent, ..rules() };
+    let silent = NewCampaign { rules: rules.clone(), ..NewCampaign::over_all(package) };
+    let silent = store.add_campaign(silent, NOW).await.unwrap().campaign;
+    assert_eq!(store.campaign(silent.id).await.unwrap().rules, rules);
+    let tasks = store.tasks(silent.id, None, Page::first(9)).await.unwrap();
+    assert_eq!((tasks.len(), &tasks[0].task.device, tasks[0].task.rules.policy), (1, &jd, Policy::Silent));
+    let cannot = SkipReason::CannotChoose { dialect: Dialect::Aliyun };
+    let skips = store.skips(silent.id, Page::first(9)).await.unwrap();
+    assert_eq!(skips, [Skip { device: id("d1"), reason: cannot }]);
+}
+
 pub(in crate::store) async fn a_campaign_that_reaches_nobody_is_ended(store: impl Store) {
     let package = fleet(&store, &[]).await;
     let planned = store.add_campaign(NewCampaign::over_all(package), NOW).await.unwrap();

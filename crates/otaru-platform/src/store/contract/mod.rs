@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use otaru_fleet::{
     Campaign, CampaignError, CampaignState, Device, Dialect, NewCampaign, NewPackage, Over, PackageFile,
-    PackageId, Product, Registrants, RegistrationRule, Rules, Scope, Secret, Serial, SkipReason, Targets,
-    Task, TaskId, TaskState, Timestamp, Transition,
+    PackageId, Patience, Policy, Product, Registrants, RegistrationRule, Rules, Scope, Secret, Serial,
+    SkipReason, Targets, Task, TaskId, TaskState, Timestamp, Transition,
 };
 use otaru_wire::{
     DeviceId, DeviceName, DigestMethod, Failure, MAX_SUB_DEVICES, Module, ProductKey, Step, Version,
@@ -37,6 +37,7 @@ macro_rules! store_contract {
                 a_package_needs_files_that_were_noted_and_leaves_nothing_without
                 a_campaign_is_planned_whole_and_every_skip_is_explained
                 a_campaign_covers_the_devices_of_all_products_of_its_package
+                what_a_campaign_leaves_open_is_as_each_devices_vendor_documents_it
                 a_campaign_that_reaches_nobody_is_ended
                 a_campaign_order_that_breaks_a_rule_leaves_nothing
                 a_decision_on_a_task_that_changed_meanwhile_is_stale
@@ -154,8 +155,9 @@ fn rules() -> Rules {
         timeout: Duration::from_secs(90),
         retries: 2,
         retry_interval: Duration::from_secs(600),
-        answer_timeout: Some(Duration::from_secs(10)),
+        patience: Patience::For(Duration::from_secs(10)),
         valid_for: Some(Rules::MIN_VALIDITY),
+        policy: Policy::Standard,
     }
 }
 

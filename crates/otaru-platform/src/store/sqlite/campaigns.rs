@@ -1,6 +1,8 @@
 //! Campaigns: planned, counted and canceled in one transaction each.
 
-use otaru_fleet::{Campaign, CampaignId, CampaignState, NewCampaign, Order, Scope, Timestamp, Transition};
+use otaru_fleet::{
+    Campaign, CampaignId, CampaignState, NewCampaign, Order, Patience, Scope, Timestamp, Transition,
+};
 use otaru_wire::{DeviceId, Module, Version};
 use rusqlite::{Connection, params};
 
@@ -134,7 +136,8 @@ fn add_campaign(connection: &Connection, new: NewCampaign, now: Timestamp) -> Re
     let listed = new.targets.clone().resolve(&products)?;
     let scope = listed.as_ref().map_or(Scope::All, |devices| Scope::List(devices.len() as u64));
     let mut campaign = insert_campaign(connection, &new, scope, now)?;
-    let order = Order { products, module, version, source_versions: new.source_versions };
+    let (source_versions, policy) = (new.source_versions, campaign.rules.policy);
+    let order = Order { products, module, version, source_versions, policy };
     let (tasks, skipped) = Planner::new(connection, &campaign, &order)?.plan(listed)?;
     if tasks == 0 {
         end(connection, campaign.id, CampaignState::Ended, now)?;
@@ -157,8 +160,8 @@ fn insert_campaign(
     connection
         .prepare_cached(
             "INSERT INTO campaigns (package, listed, source_versions, state, created_at, timeout_ms, retries, \
-                 retry_interval_ms, answer_timeout_ms, valid_for_ms) \
-             VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6, ?7, ?8, ?9)",
+                 retry_interval_ms, answer_timeout_ms, valid_for_ms, policy) \
+             VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute((
             int(new.package.0),
@@ -168,8 +171,13 @@ fn insert_campaign(
             rows::millis(new.rules.timeout),
             new.rules.retries,
             rows::millis(new.rules.retry_interval),
-            new.rules.answer_timeout.map(rows::millis),
+            match new.rules.patience {
+                Patience::AsDocumented => None,
+                Patience::Endless => Some(0),
+                Patience::For(limit) => Some(rows::millis(limit)),
+            },
             new.rules.valid_for.map(rows::millis),
+            new.rules.policy.as_str(),
         ))?;
     Ok(Campaign {
         id: CampaignId(u64::try_from(connection.last_insert_rowid()).unwrap_or_default()),

@@ -1,6 +1,6 @@
 //! Which devices get a task of a campaign: each is read, asked about and written.
 
-use otaru_fleet::{Campaign, Candidate, Order, Plan, SkipReason, TaskId, TaskState, plan};
+use otaru_fleet::{Campaign, Candidate, Dialect, Known, Order, Plan, SkipReason, TaskId, TaskState, plan};
 use otaru_wire::{DeviceId, DeviceName, ProductKey, Version};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
@@ -25,8 +25,8 @@ pub(super) struct Planner<'c> {
     skipped: u64,
 }
 
-/// A device's name and row, what its module runs, and its open task for the module.
-type Known = (DeviceName, i64, Option<Version>, Option<TaskId>);
+/// A device's name and row, and what is known of it.
+type Found = (DeviceName, i64, Known);
 
 impl<'c> Planner<'c> {
     pub(super) fn new(
@@ -36,8 +36,8 @@ impl<'c> Planner<'c> {
     ) -> Result<Self, StoreError> {
         let known = format!(
             "SELECT d.name, d.id, r.version, \
-                 (SELECT t.id FROM tasks t WHERE t.device = d.id AND t.module = ?2 AND {OPEN}) \
-             FROM devices d LEFT JOIN running r ON r.device = d.id AND r.module = ?2 WHERE d.product = ?1"
+                 (SELECT t.id FROM tasks t WHERE t.device = d.id AND t.module = ?2 AND {OPEN}), p.dialect \
+             FROM devices d JOIN products p ON p.key = d.product LEFT JOIN running r ON r.device = d.id AND r.module = ?2 WHERE d.product = ?1"
         );
         Ok(Self {
             campaign,
@@ -48,8 +48,8 @@ impl<'c> Planner<'c> {
             add_task: connection.prepare_cached(
                 "INSERT INTO tasks (campaign, package, device, module, version, source_version, state, progress, \
                      timeout_ms, created_at, updated_at, revision, retries, retry_interval_ms, \
-                     answer_timeout_ms, valid_for_ms, deadline_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?9, 0, ?10, ?11, ?12, ?13, ?14)",
+                     answer_timeout_ms, valid_for_ms, policy, deadline_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?9, 0, ?10, ?11, ?12, ?13, ?14, ?15)",
             )?,
             add_skip: connection
                 .prepare_cached("INSERT INTO skips (campaign, product, device, reason) VALUES (?1, ?2, ?3, ?4)")?,
@@ -72,59 +72,64 @@ impl<'c> Planner<'c> {
         let mut after = String::new();
         loop {
             let params = params![product.as_str(), self.order.module.as_str(), after];
-            let chunk: Vec<Known> =
-                self.read_chunk.query_map(params, known)?.collect::<rusqlite::Result<_>>()?;
+            let chunk: Vec<Found> =
+                self.read_chunk.query_map(params, found)?.collect::<rusqlite::Result<_>>()?;
             let Some((last, ..)) = chunk.last() else { return Ok(()) };
             after = last.as_str().to_owned();
-            for device in chunk {
-                self.plan_known(product, device)?;
+            for (name, row, known) in chunk {
+                let device = DeviceId { product: product.clone(), device: name };
+                self.plan_one(device, Some((row, known)))?;
             }
         }
     }
 
     fn plan_listed(&mut self, device: DeviceId) -> Result<(), StoreError> {
         let params = params![device.product.as_str(), self.order.module.as_str(), device.device.as_str()];
-        match self.read_one.query_row(params, known).optional()? {
-            Some(known) => self.plan_known(&device.product, known),
-            None => self.plan_one(Candidate { device, known: false, running: None, open_task: None }, None),
-        }
+        let known = self.read_one.query_row(params, found).optional()?;
+        self.plan_one(device, known.map(|(_, row, known)| (row, known)))
     }
 
-    fn plan_known(
-        &mut self,
-        product: &ProductKey,
-        (name, row, running, open_task): Known,
-    ) -> Result<(), StoreError> {
-        let device = DeviceId { product: product.clone(), device: name };
-        self.plan_one(Candidate { device, known: true, running, open_task }, Some(row))
-    }
-
-    /// `row` is the device's, if it is known.
-    fn plan_one(&mut self, candidate: Candidate, row: Option<i64>) -> Result<(), StoreError> {
-        match plan(self.order, &candidate) {
-            Plan::Skip(reason) => self.skip(&candidate.device, &reason),
-            Plan::Task { source_version } => {
-                let rules = &self.campaign.rules;
-                self.add_task.execute(params![
-                    int(self.campaign.id.0),
-                    int(self.campaign.package.0),
-                    row,
-                    self.order.module.as_str(),
-                    self.order.version.as_str(),
-                    source_version.as_ref().map(Version::as_str),
-                    TaskState::Queued.as_str(),
-                    rows::millis(rules.timeout),
-                    int(self.campaign.created_at.0),
-                    rules.retries,
-                    rows::millis(rules.retry_interval),
-                    rules.answer_timeout.map(rows::millis),
-                    rules.valid_for.map(rows::millis),
-                    rows::maybe_int(self.campaign.expires_at()),
-                ])?;
-                self.tasks += 1;
-                Ok(())
+    fn plan_one(&mut self, device: DeviceId, known: Option<(i64, Known)>) -> Result<(), StoreError> {
+        let (row, known) = known.unzip();
+        let dialect = known.as_ref().map(|known| known.dialect);
+        let candidate = Candidate { device, known };
+        match (plan(self.order, &candidate), row.zip(dialect)) {
+            (Plan::Skip(reason), _) => self.skip(&candidate.device, &reason),
+            (Plan::Task { source_version }, Some((row, dialect))) => {
+                self.add_task(row, dialect, source_version)
+            }
+            (Plan::Task { .. }, None) => {
+                Err(StoreError::Broken("a task for a device that there is not".into()))
             }
         }
+    }
+
+    fn add_task(
+        &mut self,
+        device: i64,
+        dialect: Dialect,
+        source_version: Option<Version>,
+    ) -> Result<(), StoreError> {
+        let rules = self.campaign.rules.of(dialect);
+        self.add_task.execute(params![
+            int(self.campaign.id.0),
+            int(self.campaign.package.0),
+            device,
+            self.order.module.as_str(),
+            self.order.version.as_str(),
+            source_version.as_ref().map(Version::as_str),
+            TaskState::Queued.as_str(),
+            rows::millis(rules.timeout),
+            int(self.campaign.created_at.0),
+            rules.retries,
+            rows::millis(rules.retry_interval),
+            rules.patience.limit().map(rows::millis),
+            rules.valid_for.map(rows::millis),
+            rules.policy.as_str(),
+            rows::maybe_int(self.campaign.expires_at()),
+        ])?;
+        self.tasks += 1;
+        Ok(())
     }
 
     fn skip(&mut self, device: &DeviceId, reason: &SkipReason) -> Result<(), StoreError> {
@@ -136,10 +141,11 @@ impl<'c> Planner<'c> {
     }
 }
 
-fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
     let open_task = match row.get::<_, Option<i64>>(3)? {
         None => None,
         Some(_) => Some(TaskId(number(row, 3)?)),
     };
-    Ok((text(row, 0)?, row.get(1)?, maybe_text(row, 2)?, open_task))
+    let known = Known { dialect: rows::name(row, 4)?, running: maybe_text(row, 2)?, open_task };
+    Ok((text(row, 0)?, row.get(1)?, known))
 }

@@ -3,8 +3,8 @@
 use std::{error::Error, time::Duration};
 
 use otaru_fleet::{
-    Campaign, CampaignId, CampaignState, Device, PackageId, Product, RegistrationRule, Rules, Scope, Secret,
-    Task, TaskId, TaskState, Timestamp,
+    Campaign, CampaignId, CampaignState, Device, PackageId, Patience, Product, RegistrationRule, Rules,
+    Scope, Secret, Task, TaskId, TaskState, Timestamp,
 };
 use otaru_wire::{DeviceId, DigestMethod, Version};
 use rusqlite::{
@@ -45,7 +45,7 @@ pub(super) fn device(row: &Row<'_>) -> Result<Device> {
 }
 
 pub(super) const CAMPAIGN: &str = "id, package, listed, source_versions, timeout_ms, state, created_at, ended_at, \
-     retries, retry_interval_ms, answer_timeout_ms, valid_for_ms";
+     retries, retry_interval_ms, answer_timeout_ms, valid_for_ms, policy";
 
 pub(super) fn campaign(row: &Row<'_>) -> Result<Campaign> {
     let sources: String = row.get(3)?;
@@ -60,7 +60,7 @@ pub(super) fn campaign(row: &Row<'_>) -> Result<Campaign> {
             .split_ascii_whitespace()
             .map(|text| Version::new(text).map_err(|error| unreadable(3, error)))
             .collect::<Result<_>>()?,
-        rules: rules(row, 4, 8)?,
+        rules: rules(row, 4, 8, Patience::AsDocumented)?,
         state: match row.get_ref(5)?.as_str()? {
             "running" => CampaignState::Running,
             "ended" => CampaignState::Ended,
@@ -76,7 +76,7 @@ pub(super) fn campaign(row: &Row<'_>) -> Result<Campaign> {
 pub(super) const TASK: &str = "t.id, t.campaign, t.package, d.product, d.name, t.module, t.version, \
      t.source_version, t.state, t.progress, t.reason, t.timeout_ms, t.created_at, t.notified_at, \
      t.first_progress_at, t.updated_at, t.revision, t.retries, t.retry_interval_ms, t.answer_timeout_ms, \
-     t.valid_for_ms, t.attempt, t.retry_at, t.answered_at";
+     t.valid_for_ms, t.policy, t.attempt, t.retry_at, t.answered_at";
 
 pub(super) fn task(row: &Row<'_>) -> Result<Task> {
     Ok(Task {
@@ -90,12 +90,12 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
         state: state(row, 8)?,
         progress: row.get(9)?,
         reason: row.get(10)?,
-        rules: rules(row, 11, 17)?,
-        attempt: row.get(21)?,
-        retry_at: maybe_time(row, 22)?,
+        rules: rules(row, 11, 17, Patience::Endless)?,
+        attempt: row.get(22)?,
+        retry_at: maybe_time(row, 23)?,
         created_at: time(row, 12)?,
         notified_at: maybe_time(row, 13)?,
-        answered_at: maybe_time(row, 23)?,
+        answered_at: maybe_time(row, 24)?,
         first_progress_at: maybe_time(row, 14)?,
         updated_at: time(row, 15)?,
         revision: number(row, 16)?,
@@ -103,7 +103,7 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
 }
 
 /// Where the first column behind [`TASK`] is.
-pub(super) const AFTER_TASK: usize = 24;
+pub(super) const AFTER_TASK: usize = 25;
 
 /// What is told of a task's device behind [`TASK`].
 pub(super) const OF_DEVICE: &str =
@@ -118,8 +118,8 @@ pub(super) fn known_task(row: &Row<'_>) -> Result<KnownTask> {
     })
 }
 
-/// The timeout at one place, the other rules from another on: they came later.
-fn rules(row: &Row<'_>, timeout: usize, others: usize) -> Result<Rules> {
+/// The timeout at one place, the other rules from another on: they came later. `unsaid` is what no time for an answer means.
+fn rules(row: &Row<'_>, timeout: usize, others: usize, unsaid: Patience) -> Result<Rules> {
     let maybe_span = |column| -> Result<Option<Duration>> {
         Ok(maybe_time(row, column)?.map(|time| Duration::from_millis(time.0)))
     };
@@ -127,8 +127,13 @@ fn rules(row: &Row<'_>, timeout: usize, others: usize) -> Result<Rules> {
         timeout: Duration::from_millis(number(row, timeout)?),
         retries: row.get(others)?,
         retry_interval: Duration::from_millis(number(row, others + 1)?),
-        answer_timeout: maybe_span(others + 2)?,
+        patience: match maybe_span(others + 2)? {
+            None => unsaid,
+            Some(Duration::ZERO) => Patience::Endless,
+            Some(limit) => Patience::For(limit),
+        },
         valid_for: maybe_span(others + 3)?,
+        policy: name(row, others + 4)?,
     })
 }
 

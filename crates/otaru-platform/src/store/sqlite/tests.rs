@@ -43,7 +43,7 @@ async fn a_database_of_a_newer_program_is_refused_and_left_alone() {
     drop(Sqlite::open(Location::File(path.clone())).unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = Sqlite::open(Location::File(path.clone())).err();
-    assert_eq!(refused, Some(StoreError::TooNew { found: 99, known: 6 }));
+    assert_eq!(refused, Some(StoreError::TooNew { found: 99, known: 7 }));
     let version: u32 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
@@ -75,7 +75,11 @@ async fn a_task_from_before_there_were_attempts_goes_on_as_its_first() {
     );
     let store = Sqlite::open(Location::File(path)).unwrap();
     let task = store.task(TaskId(1)).await.unwrap().task;
-    let rules = otaru_fleet::Rules { timeout: Duration::from_secs(60), ..Default::default() };
+    let rules = otaru_fleet::Rules {
+        timeout: Duration::from_secs(60),
+        patience: otaru_fleet::Patience::Endless,
+        ..Default::default()
+    };
     assert_eq!((task.attempt, task.attempts(), &task.rules, task.progress), (1, 1, &rules, 40));
     assert_eq!(store.due(Timestamp(60_003), 9).await.unwrap(), [task]);
     assert_eq!(store.campaign(otaru_fleet::CampaignId(1)).await.unwrap().rules, rules);

@@ -1,0 +1,22 @@
+//! What each vendor documents of its own platform, as far as a campaign depends on it.
+
+use std::time::Duration;
+
+use crate::{Dialect, Patience};
+
+impl Dialect {
+    /// How long a device may say nothing about a notice unless the order says otherwise: 10 s for devices of JD, whose
+    /// platform counts the push as failed then (jd-iot-engine §7.3). No other vendor documents such a rule, and
+    /// Alibaba's devices say nothing before they begin.
+    pub const fn patience(self) -> Patience {
+        match self {
+            Dialect::Jd => Patience::For(Duration::from_secs(10)),
+            Dialect::Aliyun | Dialect::Onenet => Patience::Endless,
+        }
+    }
+
+    /// Can a device be told that it chooses the moment? Only JD has a word for that (jd-iot-engine §4.1).
+    pub const fn says_silent(self) -> bool {
+        matches!(self, Dialect::Jd)
+    }
+}
