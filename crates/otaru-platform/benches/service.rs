@@ -15,7 +15,9 @@ use otaru_platform::{
     files::{Files as _, LocalFiles},
     gateway::{Admitted, Delivery, Entry, Ingest as _, Verdict},
     links::{Grant, Links},
-    service::{DeviceOrder, Options, Outbox, PackageOrder, Parts, ProductOrder, Service, system_clock},
+    service::{
+        DeviceOrder, Dialects, Options, Outbox, PackageOrder, Parts, ProductOrder, Service, system_clock,
+    },
     store::{Location, Page, Sqlite},
 };
 use otaru_wire::{
@@ -89,6 +91,7 @@ fn service(folder: &std::path::Path) -> Outcome<Service> {
         links: Links::new("http://ota.example", [7; 32], Duration::from_secs(86_400))?,
         outbox: Arc::new(Everybody::default()),
         clock: system_clock(),
+        dialects: Dialects::default(),
         options: Options { notices_per_second: u32::MAX, ..Options::default() },
     }))
 }

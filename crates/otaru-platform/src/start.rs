@@ -10,6 +10,7 @@ use std::{
 };
 
 use otaru_fleet::Rigor;
+use otaru_wire::dialect::jd;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     gateway::{self, GatewayOptions, Sessions},
     http::{self, Limits},
     links::{BaseUrlError, DEFAULT_TTL, Links},
-    service::{Options, Parts, Service, ServiceError, system_clock},
+    service::{Dialects, Options, Parts, Service, ServiceError, system_clock},
     store::{Keys as _, Location, Sqlite, StoreError},
 };
 
@@ -35,13 +36,22 @@ pub struct Config {
     pub public_url: Option<String>,
     /// How much order OneNET's devices must keep in what they say of their tasks.
     pub rigor: Rigor,
+    /// What JD's devices have otherwise than proposed, where JD published nothing. None: nothing.
+    pub jd: Option<jd::Unpublished>,
 }
 
 impl Config {
     /// On free ports that only this machine reaches.
     pub fn local(data: impl Into<PathBuf>) -> Self {
         let any_port = (Ipv4Addr::LOCALHOST, 0).into();
-        Self { data: data.into(), mqtt: any_port, http: any_port, public_url: None, rigor: Rigor::default() }
+        Self {
+            data: data.into(),
+            mqtt: any_port,
+            http: any_port,
+            public_url: None,
+            rigor: Rigor::default(),
+            jd: None,
+        }
     }
 }
 
@@ -105,6 +115,9 @@ pub enum StartError {
         /// The address asked for.
         http: SocketAddr,
     },
+    /// Devices of JD could not be spoken with by this table.
+    #[error("the table of what JD never published cannot be used: {0}")]
+    Jd(&'static str),
     /// The system gave no random bytes.
     #[error("the system gave no random bytes: {0}")]
     Random(String),
@@ -121,6 +134,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     if config.public_url.is_none() && config.http.ip().is_unspecified() {
         return Err(StartError::NoPublicUrl { http: config.http });
     }
+    let dialects = dialects(config.jd)?;
     http::recorder(); // before anything counts
     let data = Data::open(config.data).await?;
     let mqtt = listen("devices (MQTT)", config.mqtt).await?;
@@ -134,6 +148,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         links: links.clone(),
         outbox: Arc::new(sessions.clone()),
         clock: Arc::clone(&clock),
+        dialects,
         options: Options { rigor: config.rigor, ..Options::default() },
     });
     let first_token = service.first_token().await.map_err(StartError::Token)?;
@@ -176,6 +191,12 @@ impl Running {
         self.stop.send_replace(true);
         join("the platform", self.end).await;
     }
+}
+
+fn dialects(jd: Option<jd::Unpublished>) -> Result<Dialects, StartError> {
+    let Some(table) = jd else { return Ok(Dialects::default()) };
+    table.check().map_err(StartError::Jd)?;
+    Ok(Dialects::with_jd(table))
 }
 
 /// The data folder, held by this platform alone.

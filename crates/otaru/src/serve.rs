@@ -1,6 +1,9 @@
 //! `otaru serve`: the platform until a signal ends it.
 
+use std::path::Path;
+
 use otaru_platform::{Config, Rigor, Running, StartError};
+use otaru_wire::dialect::jd;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,9 +20,10 @@ struct Ready {
 }
 
 pub(crate) fn run(args: ServeArgs) -> anyhow::Result<u8> {
-    let ServeArgs { data, mqtt, http, public_url, onenet_strict, json, stop_with_stdin } = args;
+    let ServeArgs { data, mqtt, http, public_url, onenet_strict, jd, json, stop_with_stdin } = args;
     let rigor = if onenet_strict { Rigor::Strict } else { Rigor::Lenient };
-    let config = Config { data, mqtt, http, public_url, rigor };
+    let jd = jd.as_deref().map(jd_table).transpose()?;
+    let config = Config { data, mqtt, http, public_url, rigor, jd };
     allow_many_sockets();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -37,10 +41,21 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<u8> {
     })
 }
 
+/// What JD never published, as a file replaces it.
+fn jd_table(file: &Path) -> anyhow::Result<jd::Unpublished> {
+    let refused = |error: &dyn std::fmt::Display| {
+        exit::Coded::new(exit::CONFIG, format!("the table of --jd {}: {error}", file.display()))
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| refused(&error))?;
+    Ok(toml::from_str(&text).map_err(|error| refused(&error))?)
+}
+
 /// What the command line got wrong has the exit code of a configuration that cannot be used.
 fn coded(error: StartError) -> anyhow::Error {
     let refused = match &error {
-        StartError::PublicUrl(_) | StartError::NoPublicUrl { .. } => Some(error.to_string()),
+        StartError::PublicUrl(_) | StartError::NoPublicUrl { .. } | StartError::Jd(_) => {
+            Some(error.to_string())
+        }
         _ => None,
     };
     match refused {

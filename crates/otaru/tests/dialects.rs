@@ -27,11 +27,15 @@ struct Lab {
 }
 
 impl Lab {
+    /// A platform without products.
+    fn empty(dir: tempfile::TempDir, options: &[&str]) -> Self {
+        let platform = Platform::start_with(&dir.path().join("data"), options);
+        Self { agents: Vec::new(), platform, dir }
+    }
+
     /// A platform with a product for each dialect, and two devices of each.
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let platform = Platform::start(&dir.path().join("data"));
-        let mut lab = Self { agents: Vec::new(), platform, dir };
+        let mut lab = Self::empty(tempfile::tempdir().unwrap(), &[]);
         for (product, dialect, half) in CLOUDS {
             lab.platform.answer(&["product", "create", product, "--dialect", dialect]);
             lab.device(product, half, GOOD, "");
@@ -156,4 +160,56 @@ fn a_device_of_several_products_is_named_with_its_product_and_one_of_no_product_
     assert!(lines[1].contains("pumpA/9999: the product has no such device"), "{told}");
     assert!(lines[2].contains("valve/1001: the package is not for its product"), "{told}");
     assert_eq!(lab.platform.answer(&["task", "list", "--campaign", "1"])["product_key"], "pumpJ");
+}
+
+/// What a device of JD has otherwise, as an agent's `[device.jd]` and as the platform's file.
+const TABLE: [&str; 3] = [
+    "leaves]\nversion = \"inform\"\nprogress = \"report\"\nget = \"ask\"\nupgrade_reply = \"upgrade/ack\"\n",
+    "statuses]\ndownloading = 10\nupgrading = 11\nburn_failed = -9\n",
+    "login]\nclient_id = \"{identifier}\"\nuser_name = \"jd:{productKey}/{identifier}\"\nsigned = \"{clientId}!\"\n",
+];
+
+#[test]
+fn both_ends_speak_by_one_table_that_replaces_what_jd_never_published() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("jd.toml");
+    fs::write(&file, TABLE.map(|part| format!("[{part}")).concat()).unwrap();
+    let keys = TABLE.map(|part| format!("[device.jd.{part}")).concat();
+    let mut lab = Lab::empty(dir, &["--jd", file.to_str().unwrap()]);
+    lab.platform.answer(&["product", "create", "pumpJ", "--dialect", "jd"]);
+    lab.device("pumpJ", "jd", GOOD, &keys);
+    lab.device("pumpJ", "jd", WORN, &format!("[policy]\nmode = \"standard\"\n{keys}"));
+    let firmware = lab.dir.path().join("firmware.bin");
+    fs::write(&firmware, "2.0.0").unwrap();
+    let order = ["package", "create", "--version", "2.0.0", "--product", "pumpJ", firmware.to_str().unwrap()];
+    let package = lab.platform.answer(&order)["id"].to_string();
+    lab.platform.answer(&["campaign", "create", "--package", &package]);
+    eventually("the device may say so", || tell(&lab.folder("pumpJ", WORN), "report default -4 worn out"));
+    let ends = || {
+        let tasks = lab.platform.answers(&["task", "list", "--campaign", "1"]);
+        tasks.iter().map(|task| json!([task["device"], task["state"], task["reason"]])).collect::<Vec<_>>()
+    };
+    let failed = json!([WORN, "failed", "writing failed (-4): worn out"]);
+    becomes(&vec![json!([GOOD, "succeeded", null]), failed], ends);
+}
+
+#[test]
+fn a_table_that_cannot_be_used_keeps_the_platform_from_starting_and_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("jd.toml");
+    for (table, why) in [
+        ("[leaves]\nverison = \"inform\"\n", "verison"),
+        ("[login]\nuser_name = \"{identifier}\"\n", "user_name holds"),
+        ("[statuses]\nsuccess = 0\n", "two statuses have the same number"),
+    ] {
+        fs::write(&file, table).unwrap();
+        let data = dir.path().join("data");
+        let refused = otaru().arg("serve").arg("--data").arg(&data).arg("--jd").arg(&file).output().unwrap();
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(error.contains(why), "{error}");
+        assert_eq!(refused.status.code(), Some(78), "{error}");
+        assert!(!data.exists(), "nothing was made");
+    }
+    let missing = otaru().args(["serve", "--jd", "/no/such/table"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("/no/such/table"));
 }

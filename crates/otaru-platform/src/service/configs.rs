@@ -6,7 +6,7 @@ use otaru_wire::{DeviceId, DeviceName, NoticeError, ProductKey};
 use tracing::{error, info};
 
 use super::{
-    ConfigView, Service, ServiceError, dialects,
+    ConfigView, Service, ServiceError,
     notices::{Announcing, Pace},
 };
 use crate::{
@@ -34,7 +34,7 @@ impl Service {
             size: stored.size,
             created_at: self.now(),
         };
-        if let Some(half) = dialects::half(owner.dialect) {
+        if let Some(half) = self.inner.parts.dialects.half(owner.dialect) {
             let device = DeviceName::new("d").map_err(|error| ServiceError::Extra(error.to_string()))?;
             let device = DeviceId { product: product.clone(), device };
             let link = self.inner.parts.links.longest(&device);

@@ -8,7 +8,7 @@ use otaru_wire::{
 };
 use tracing::{debug, error, info};
 
-use super::{RegistrationError, Service, dialects, lanes::Put, meters, registration::token};
+use super::{RegistrationError, Service, lanes::Put, meters, registration::token};
 use crate::{
     gateway::{Admitted, Entry, Ingest, Refused, Verdict},
     store::{Proofs, StoreError},
@@ -78,7 +78,7 @@ impl Service {
     }
 
     async fn admit(&self, login: &Login) -> Result<Admitted, Refused> {
-        let (dialect, half, device) = dialects::claim(login).map_err(|error| {
+        let (dialect, half, device) = self.inner.parts.dialects.claim(login).map_err(|error| {
             let client_id: String = login.client_id.chars().take(MAX_LOGGED).collect();
             info!(?client_id, %error, "login refused: {error}");
             Refused::BadLogin
@@ -129,8 +129,8 @@ impl Service {
     /// The code that speaks a device's dialect.
     pub(super) async fn half_of(&self, device: &DeviceId) -> Result<&'static dyn PlatformHalf, StoreError> {
         let dialect = self.known_device(device).await?.dialect;
-        dialects::half(dialect)
-            .ok_or_else(|| StoreError::Broken(format!("this program does not speak {dialect}")))
+        let half = self.inner.parts.dialects.half(dialect);
+        half.ok_or_else(|| StoreError::Broken(format!("this program does not speak {dialect}")))
     }
 
     /// Processes what waits in a device's lane, one after the other.

@@ -50,6 +50,7 @@ use otaru_fleet::{Rigor, Timestamp};
 use otaru_wire::{DeviceId, GatewayRefusal, mqtt::Message};
 use tokio::sync::watch;
 
+pub use dialects::Dialects;
 pub use error::{GrantError, ServiceError};
 pub use onenet::{Piece, Served, Untellable};
 pub use registration::RegistrationError;
@@ -185,6 +186,8 @@ pub struct Parts {
     pub outbox: Arc<dyn Outbox>,
     /// What time it is.
     pub clock: Clock,
+    /// How each dialect is spoken.
+    pub dialects: Dialects,
     /// Limits.
     pub options: Options,
 }

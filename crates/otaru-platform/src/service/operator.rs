@@ -7,9 +7,7 @@ use otaru_fleet::{
 };
 use otaru_wire::{DeviceId, DeviceName, MAX_URL_BYTES, ProductKey};
 
-use super::{
-    DeviceOrder, DeviceView, PackageOrder, ProductOrder, Service, ServiceError, dialects, onenet, secrets,
-};
+use super::{DeviceOrder, DeviceView, PackageOrder, ProductOrder, Service, ServiceError, onenet, secrets};
 use crate::{
     files::{FileId, Stored},
     links::MAX_TARGET_BYTES,
@@ -149,9 +147,27 @@ impl Service {
                 Err(StoreError::NotFound { .. }) => return Err(ServiceError::NoSuchProduct(key.clone())),
                 other => other?,
             };
-            check_notice(&product, &draft)?;
+            self.check_notice(&product, &draft)?;
         }
         Ok(self.store().add_package(draft.spec, draft.created_at).await?)
+    }
+
+    /// Refuses, while an operator is there to hear it, a package that a product's dialect could not tell its devices of.
+    fn check_notice(&self, product: &Product, package: &Package) -> Result<(), ServiceError> {
+        if product.dialect == Dialect::Onenet {
+            let told = onenet::can_tell(&package.spec);
+            return told
+                .map_err(|problem| ServiceError::Untellable { product: product.key.clone(), problem });
+        }
+        let Some(half) = self.inner.parts.dialects.half(product.dialect) else { return Ok(()) };
+        let device = DeviceId {
+            product: product.key.clone(),
+            device: DeviceName::new("d").map_err(|error| ServiceError::Extra(error.to_string()))?,
+        };
+        let longest = "h".repeat(MAX_URL_BYTES / 8);
+        half.write_notice(&device, 0, &package.spec.notice(TaskId(1), |_| longest.clone()))
+            .map(drop)
+            .map_err(|error| ServiceError::unspoken(product, error))
     }
 
     pub(super) async fn uploaded(&self, id: FileId) -> Result<Stored, ServiceError> {
@@ -198,21 +214,4 @@ fn check_extra(package: &Package) -> Result<(), ServiceError> {
     serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(extra)
         .map(drop)
         .map_err(|error| ServiceError::Extra(error.to_string()))
-}
-
-/// Refuses, while an operator is there to hear it, a package that a product's dialect could not tell its devices of.
-fn check_notice(product: &Product, package: &Package) -> Result<(), ServiceError> {
-    if product.dialect == Dialect::Onenet {
-        let told = onenet::can_tell(&package.spec);
-        return told.map_err(|problem| ServiceError::Untellable { product: product.key.clone(), problem });
-    }
-    let Some(half) = dialects::half(product.dialect) else { return Ok(()) };
-    let device = DeviceId {
-        product: product.key.clone(),
-        device: DeviceName::new("d").map_err(|error| ServiceError::Extra(error.to_string()))?,
-    };
-    let longest = "h".repeat(MAX_URL_BYTES / 8);
-    half.write_notice(&device, 0, &package.spec.notice(TaskId(1), |_| longest.clone()))
-        .map(drop)
-        .map_err(|error| ServiceError::unspoken(product, error))
 }

@@ -37,6 +37,10 @@ impl Service {
                 if self.may_complain(speaker) {
                     warn!(device = %speaker, topic = message.topic, %error, "{speaker} sent what cannot be understood: {error}");
                 }
+                let refusal = from.dialect.write_refusal(&message.topic, &message.payload, &error);
+                if let Some(refusal) = refusal.filter(|_| behind.is_none()) {
+                    self.inner.parts.outbox.deliver(speaker, refusal);
+                }
                 return;
             }
         };

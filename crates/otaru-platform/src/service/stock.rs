@@ -3,7 +3,7 @@
 use otaru_fleet::{Dialect, Over, Package, TaskId};
 use otaru_wire::{DeviceId, DeviceName, DigestMethod, ProductKey};
 
-use super::{Service, ServiceError, dialects};
+use super::{Service, ServiceError};
 
 /// The most bytes of a push that every stock SDK takes: v3 reads a whole packet into 2048 bytes and drops a longer one
 /// without acknowledging it (aliyun-iotkit-v3 §0, §1.7); some room is left for other brokers' and modems' bounds.
@@ -23,7 +23,9 @@ impl Service {
         for key in package.spec.products.iter() {
             are_told |= self.store().product(key).await?.dialect == Dialect::Aliyun;
         }
-        let Some(half) = dialects::half(Dialect::Aliyun).filter(|_| are_told) else { return Ok(Vec::new()) };
+        let Some(half) = self.inner.parts.dialects.half(Dialect::Aliyun).filter(|_| are_told) else {
+            return Ok(Vec::new());
+        };
         let (key, name) = LONGEST_NAMES;
         let (Ok(key), Ok(name)) = (ProductKey::new("p".repeat(key)), DeviceName::new("d".repeat(name)))
         else {

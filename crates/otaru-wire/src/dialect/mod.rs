@@ -244,6 +244,12 @@ pub trait PlatformHalf: Sync {
         None
     }
 
+    /// The message that tells a device that what it said on `topic` could not be understood. None if this dialect leaves that
+    /// unanswered.
+    fn write_refusal(&self, _topic: &str, _payload: &[u8], _error: &ReadError) -> Option<Message> {
+        None
+    }
+
     /// A part of a file, as the answer to the [`Report::Block`] with number `id`. None if this dialect has no files
     /// over MQTT.
     ///

@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use otaru_platform::http::shapes::{CampaignId, Dialect, Listed, Over, PackageId, Policy, Registrants, Serial};
+use otaru_platform::http::shapes::{
+    CampaignId, Dialect, Listed, Over, PackageId, Policy, Registrants, Serial,
+};
 use otaru_wire::{DeviceName, DigestMethod, Module, ProductKey, Version};
 
 #[derive(Debug, Subcommand)]
@@ -44,6 +46,10 @@ pub(crate) struct ServeArgs {
     /// Refuse what OneNET devices say out of the documented order (default: steps may be left out)
     #[arg(long)]
     pub(crate) onenet_strict: bool,
+    /// What devices of JD have otherwise than otaru proposes, where JD published nothing: a TOML file with the keys of
+    /// `[device.jd]` in an agent's configuration (docs/dialects/jd.md)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jd: Option<PathBuf>,
     /// Print one JSON object a line; the first, once both ports listen, is the event `ready`
     #[arg(long)]
     pub(crate) json: bool,

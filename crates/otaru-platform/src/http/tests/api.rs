@@ -16,7 +16,7 @@ use crate::{
     files::{ByteStream, OpenError, OpenFile, PutError, Stored},
     gateway::Delivery,
     http::router::{Parts, router},
-    service::{self, Options, Outbox, Service},
+    service::{self, Dialects, Options, Outbox, Service},
     store::{Location, Sqlite},
 };
 
@@ -55,6 +55,7 @@ impl Operators {
             links: links.clone(),
             outbox: Arc::new(Nobody),
             clock: Arc::clone(&clock),
+            dialects: Dialects::default(),
             options: Options::default(),
         });
         let token = service.first_token().await.unwrap().unwrap();

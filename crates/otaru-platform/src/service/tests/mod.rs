@@ -131,6 +131,7 @@ impl World {
             links: Links::new(BASE, [7; 32], Duration::from_secs(3600)).unwrap(),
             outbox: wire.clone(),
             clock: Arc::new(move || Timestamp(clock.load(Ordering::SeqCst))),
+            dialects: Dialects::default(),
             options: Options {
                 notices_per_second: 1_000_000,
                 try_again_after: Duration::from_millis(1),

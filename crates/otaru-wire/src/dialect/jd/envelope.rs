@@ -29,6 +29,12 @@ pub(super) fn reply(id: &MessageId, code: u16) -> String {
     format!(r#"{{"msgId":{},"version":"1.0","code":{code}}}"#, json::message_id(id))
 }
 
+/// An answer that says what is wrong, in JD's own form (jd-iot-engine §4.2).
+pub(super) fn refusal(id: &MessageId, code: u16, message: &str) -> String {
+    let (id, message) = (json::message_id(id), json::quoted(message));
+    format!(r#"{{"msgId":{id},"code":{code},"message":{message}}}"#)
+}
+
 /// The fields of a message.
 pub(super) fn read(payload: &[u8]) -> Result<Fields, ReadError> {
     json::read(payload)

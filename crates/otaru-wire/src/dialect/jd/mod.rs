@@ -16,7 +16,11 @@ mod version;
 pub use progress::Status;
 pub use unpublished::{Leaves, LoginPatterns, PROPOSAL, Statuses, Unpublished};
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use super::{
     Credentials, DeviceHalf, Downlink, Login, LoginError, LoginKeys, PlatformHalf, Question, ReadError,
@@ -33,6 +37,9 @@ const NAME: &str = "jd";
 
 /// The code of a message that says that all is well.
 const OK: u16 = 200;
+
+/// The code of an answer to what cannot be understood.
+const REFUSED: u16 = 400;
 
 /// The device's half with the proposal.
 pub static DEVICE: Device = Device(&PROPOSAL);
@@ -186,7 +193,19 @@ impl PlatformHalf for Platform {
         let answered = matches!(heard.report, Report::Version { .. } | Report::Progress { .. });
         answered.then(|| said(topics::reply_to(topic), envelope::reply(&heard.id, OK)))
     }
+
+    /// In JD's form of an answer that failed, where it was said, with the number if that could be read.
+    fn write_refusal(&self, topic: &str, payload: &[u8], error: &ReadError) -> Option<Message> {
+        let place = Place::parse(topic).filter(|place| !topics::is_reply(place.leaf))?;
+        let id = envelope::read(payload).and_then(|message| message.id()).unwrap_or(MessageId::Number(0));
+        let why: String = error.to_string().chars().take(MAX_TOLD).collect();
+        let told = envelope::refusal(&id, REFUSED, &why);
+        place.device().is_ok().then(|| said(topics::reply_to(topic), told))
+    }
 }
+
+/// The most of what is wrong that a device is told, in characters: a stranger's text may be in it.
+const MAX_TOLD: usize = 200;
 
 /// QoS 1, never retained (jd-iot-engine §5).
 fn said(topic: String, payload: String) -> Message {

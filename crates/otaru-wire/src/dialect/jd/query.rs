@@ -3,10 +3,7 @@
 
 use alloc::{format, string::String};
 
-use super::{
-    super::json,
-    envelope::{self, Fields},
-};
+use super::envelope::{self, Fields};
 use crate::{MessageId, Module, Report, Version, dialect::ReadError};
 
 /// The code of an answer that there is no such firmware.
@@ -32,8 +29,7 @@ pub(super) fn write_nothing(id: &MessageId, wanted: Option<&Version>) -> String 
         Some(version) => format!("FirmwareVersion {version} not existed"),
         None => "no firmware waits for this device".into(),
     };
-    let (id, message) = (json::message_id(id), json::quoted(&message));
-    format!(r#"{{"msgId":{id},"code":{NOT_EXISTED},"message":{message}}}"#)
+    envelope::refusal(id, NOT_EXISTED, &message)
 }
 
 #[cfg(test)]

@@ -57,6 +57,25 @@ fn what_a_device_says_is_told_by_content_and_not_by_leaf() {
 }
 
 #[test]
+fn what_cannot_be_understood_is_refused_in_jds_own_form_where_it_was_said() {
+    let refused = |leaf: &str, payload: &str| {
+        let topic = topics::of(&me(), leaf);
+        let error = PLATFORM.read_report(&topic, payload.as_bytes()).unwrap_err();
+        let message = PLATFORM.write_refusal(&topic, payload.as_bytes(), &error)?;
+        Some((message.topic, String::from_utf8(message.payload).unwrap()))
+    };
+    let long = format!(r#"{{"msgId":"5","data":{{"firmwareVersion":"{}"}}}}"#, "1".repeat(65));
+    let (topic, told) = refused("version", &long).unwrap();
+    assert_eq!(topic, "/sys/pkDemo01/idDemo0001/ota/firmware/version_reply");
+    let why = "version has 65 bytes; at most 64 are allowed";
+    assert_eq!(told, format!(r#"{{"msgId":"5","code":400,"message":"{why}"}}"#));
+    assert!(refused("get", "not json").unwrap().1.starts_with(r#"{"msgId":0,"code":400,"#));
+    assert_eq!(refused("upgrade_reply", "{}"), None, "an answer is never answered");
+    let endless = format!(r#"{{"{}":1}}"#, "x".repeat(3000));
+    assert!(refused("inform", &endless).unwrap().1.len() < 300);
+}
+
+#[test]
 fn what_is_not_known_is_told_by_leaf_and_keys_within_bounds() {
     let Err(ReadError::Malformed(reason)) = heard("strange", r#"{"msgId":1,"data":{"ver":"2"}}"#) else {
         panic!("it was understood")

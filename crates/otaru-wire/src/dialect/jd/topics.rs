@@ -34,6 +34,11 @@ pub(super) fn reply_to(topic: &str) -> String {
     format!("{topic}{REPLY}")
 }
 
+/// True for the leaf of an answer. What is said there is never answered.
+pub(super) fn is_reply(leaf: &str) -> bool {
+    leaf.ends_with(REPLY)
+}
+
 /// What every topic of a device begins with, those of other areas too.
 pub(super) fn own(device: &DeviceId) -> String {
     format!("/sys/{}/{}/", device.product, device.device)
