@@ -1,5 +1,6 @@
 //! The agent: one loop that does what the updaters of its devices decide and tells them what came of it.
 
+mod answering;
 mod behind;
 mod device;
 mod doing;
@@ -265,7 +266,11 @@ impl Agent {
             }
             Wake::Fetch(lane, event) => self.fetched(lane, event, observer),
             // There are no devices behind one that makes calls.
-            Wake::Answered(id, result) => self.give(DeviceNumber::OWN, Input::Answered(id, result), observer),
+            Wake::Answered(id, result) => {
+                if let Some(own) = self.devices.get_mut(&DeviceNumber::OWN) {
+                    own.answered(id, result, &mut self.shared, observer);
+                }
+            }
             Wake::Done(number, done) => match self.devices.get_mut(&number) {
                 Some(device) => device.done(done, &mut self.shared, observer),
                 None => self.leaving.done(number, &done),
@@ -308,22 +313,29 @@ impl Agent {
     fn link_notice(&mut self, notice: LinkNotice, observer: &mut Observer<'_>) {
         match notice {
             LinkNotice::Online => {
-                self.set_online(DeviceNumber::OWN, true, observer);
+                self.set_session(DeviceNumber::OWN, true, observer);
                 self.gateway(GatewayInput::Connected, observer);
             }
             LinkNotice::Offline { reason, retry_after } => {
-                self.set_online(DeviceNumber::OWN, false, observer);
+                self.set_session(DeviceNumber::OWN, false, observer);
                 self.retry_after_ms = millis(retry_after);
-                observer(None, &AgentEvent::Offline { reason, retry_after_ms: self.retry_after_ms });
+                match &self.shared.calls {
+                    None => {
+                        observer(None, &AgentEvent::Offline { reason, retry_after_ms: self.retry_after_ms })
+                    }
+                    Some(_) => {
+                        tracing::warn!(self.retry_after_ms, "no session that tells when to call: {reason}")
+                    }
+                }
                 self.gateway(GatewayInput::Disconnected, observer);
             }
             LinkNotice::Message(message) => self.gateway(GatewayInput::Message(message), observer),
         }
     }
 
-    fn set_online(&mut self, device: DeviceNumber, online: bool, observer: &mut Observer<'_>) {
+    fn set_session(&mut self, device: DeviceNumber, up: bool, observer: &mut Observer<'_>) {
         if let Some(device) = self.devices.get_mut(&device) {
-            device.set_online(online, &mut self.shared, observer);
+            device.set_session(up, &mut self.shared, observer);
         }
     }
 

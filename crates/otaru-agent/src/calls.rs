@@ -7,13 +7,22 @@ use std::io;
 
 use otaru_core::{FetchError, RequestId};
 use otaru_wire::{
-    dialect::{CallHalf, Credentials},
+    dialect::{AnswerError, CallHalf, Credentials},
     http::{Answer, Call},
 };
 
 use crate::clock;
 pub(crate) use caller::CallOptions;
 use caller::Caller;
+
+/// Whose a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallId {
+    /// The updater's.
+    Updater(RequestId),
+    /// The agent's own question whether the platform is there.
+    Probe,
+}
 
 /// What calls are made with, and who makes them.
 pub(crate) struct Calls {
@@ -29,7 +38,7 @@ impl Calls {
         options: CallOptions,
         half: &'static dyn CallHalf,
         credentials: Credentials,
-        deliver: impl Fn(RequestId, Result<Answer, FetchError>) -> bool + Send + 'static,
+        deliver: impl Fn(CallId, Result<Answer, FetchError>) -> bool + Send + 'static,
     ) -> io::Result<Self> {
         let base = options.base.clone();
         Ok(Self { caller: Caller::start(options, deliver)?, base, half, credentials })
@@ -39,10 +48,27 @@ impl Calls {
     ///
     /// # Errors
     /// The device's secret is none of this dialect: the configuration's fault, which it is checked for.
-    pub(crate) fn make(&self, id: RequestId, mut call: Call) -> Result<(), FetchError> {
+    pub(crate) fn make(&self, id: CallId, mut call: Call) -> Result<(), FetchError> {
         call.headers.add("Authorization", self.authorization()?);
         self.caller.call(id, call);
         Ok(())
+    }
+
+    /// Asks whether the platform is there and believes the device: its answer is for [`Calls::believed`].
+    ///
+    /// # Errors
+    /// As [`Calls::make`].
+    pub(crate) fn probe(&self) -> Result<(), FetchError> {
+        let call = self.half.write_probe(&self.credentials.id);
+        self.make(CallId::Probe, call.map_err(|error| FetchError::BadUrl(error.to_string()))?)
+    }
+
+    /// Whether the platform was there and believed the device, whatever it was asked.
+    ///
+    /// # Errors
+    /// What is wrong with the answer.
+    pub(crate) fn believed(&self, answer: &Answer) -> Result<(), AnswerError> {
+        self.half.read_believed(answer)
     }
 
     /// Where the file of a link lies, and the proof that its request needs. A link that begins with a slash is a path on the
@@ -102,7 +128,7 @@ mod tests {
             wire.write_all((head + body).as_bytes()).is_ok()
         });
         let (calls, answers) = calls(format!("http://{server}"), "a2V5");
-        calls.make(RequestId(1), get("/fuse-ota/p/d/version")).unwrap();
+        calls.probe().unwrap();
         let answer = answers.recv_timeout(Duration::from_secs(30)).unwrap().unwrap();
         let (url, proof) = calls.locate("/fuse-ota/p/d/7/download".into()).unwrap();
         assert_eq!(url, format!("http://{server}/fuse-ota/p/d/7/download"));
@@ -127,7 +153,7 @@ mod tests {
     #[test]
     fn a_secret_that_is_no_key_signs_nothing_and_is_not_told() {
         let (calls, answers) = calls("http://127.0.0.1:1".into(), "(s3cret)");
-        let error = calls.make(RequestId(1), get("/")).unwrap_err();
+        let error = calls.make(CallId::Updater(RequestId(1)), get("/")).unwrap_err();
         assert!(
             error.to_string().contains("it cannot be signed") && !error.to_string().contains("s3cret"),
             "{error}"

@@ -6,6 +6,7 @@ use otaru_core::{Boot, Decision, FetchError, Input, RequestId, SlotError};
 use otaru_wire::{DeviceId, Module, Step, Version, http::Answer};
 
 use crate::{
+    calls::CallId,
     config::SubDevice,
     control::Order,
     fetchers::Lane,
@@ -21,7 +22,7 @@ pub(crate) enum Wake {
     Link(LinkEvent),
     Fetch(Lane, FetchEvent),
     /// A call of the agent's own device was answered, or not.
-    Answered(RequestId, Result<Answer, FetchError>),
+    Answered(CallId, Result<Answer, FetchError>),
     /// Something that was done elsewhere for a device has ended.
     Done(DeviceNumber, Done),
     /// The registration went on.

@@ -43,10 +43,10 @@ impl Agent {
                 GatewayOutput::Subscribe(filter) => self.shared.subscribe(&filter),
                 GatewayOutput::Publish(message) => self.shared.publish(message),
                 GatewayOutput::Online(device) => self.with(&device, |agent, number| {
-                    agent.set_online(number, true, observer);
+                    agent.set_session(number, true, observer);
                 }),
                 GatewayOutput::Offline(device) => self.with(&device, |agent, number| {
-                    agent.set_online(number, false, observer);
+                    agent.set_session(number, false, observer);
                     let reason = "the session that it speaks through is gone".to_owned();
                     let retry_after_ms = agent.retry_after_ms;
                     observer(Some(&device), &AgentEvent::Offline { reason, retry_after_ms });

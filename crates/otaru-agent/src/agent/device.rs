@@ -32,7 +32,9 @@ pub(super) struct Device {
     pub(super) inputs: VecDeque<Input>,
     pub(super) installers: Installers,
     pub(super) records: RecordStore,
-    /// The platform hears it.
+    /// Its session is up.
+    pub(super) session: bool,
+    /// The platform hears it: over its session, or by calls where the platform is asked by them.
     pub(super) online: bool,
     /// Its updater has been told what it runs; before that it takes nothing in.
     pub(super) booted: bool,
@@ -175,20 +177,28 @@ impl Device {
         }
         let first = !std::mem::replace(&mut self.booted, true);
         self.give(Input::Booted(boot), shared, observer);
-        if first && self.online {
+        if first && self.session {
             self.give(Input::Connected, shared, observer);
         }
     }
 
-    /// The platform hears this device, or does not any more.
-    pub(super) fn set_online(&mut self, online: bool, shared: &mut Shared, observer: &mut Observer<'_>) {
-        let was = std::mem::replace(&mut self.online, online);
-        if online {
-            self.tell(&AgentEvent::Online, observer);
+    /// The session is up, or gone. Where the platform is asked by calls, it tells no more than when to ask.
+    pub(super) fn set_session(&mut self, up: bool, shared: &mut Shared, observer: &mut Observer<'_>) {
+        let was = std::mem::replace(&mut self.session, up);
+        let hears = shared.calls.is_none();
+        if hears {
+            self.online = up;
+        }
+        if up {
+            if hears {
+                self.tell(&AgentEvent::Online, observer);
+            }
             if self.booted {
                 self.give(Input::Connected, shared, observer);
             }
-            self.reached(shared, observer);
+            if hears {
+                self.reached(shared, observer);
+            }
         } else if was && self.booted {
             self.give(Input::Disconnected, shared, observer);
         }

@@ -17,6 +17,8 @@ pub(super) enum Health {
     NotAsked,
     /// Until the platform is reached, or it is time to say that it was not.
     AwaitingPlatform(Instant),
+    /// Until the platform has answered a question, or a call of the updater's; there is one such question at a time.
+    Probing,
     Running(RunningCommand),
 }
 
@@ -38,13 +40,28 @@ impl Device {
         if self.online {
             return self.ask_program(shared);
         }
-        self.health = Health::AwaitingPlatform(shared.clock.now() + shared.health_interval);
+        self.health = match (&shared.calls, &self.health) {
+            (None, _) => Health::AwaitingPlatform(shared.clock.now() + shared.health_interval),
+            (Some(_), Health::Probing) => Health::Probing,
+            (Some(calls), _) => match calls.probe() {
+                Ok(()) => Health::Probing,
+                Err(error) => return self.health_answer(HealthVerdict::Sick(error.to_string())),
+            },
+        };
     }
 
     /// The platform is there; a health check may have waited for it.
     pub(super) fn reached(&mut self, shared: &mut Shared, observer: &mut Observer<'_>) {
-        if matches!(self.health, Health::AwaitingPlatform(_)) {
+        if matches!(self.health, Health::AwaitingPlatform(_) | Health::Probing) {
             self.ask_program(shared);
+            self.settle(shared, observer);
+        }
+    }
+
+    /// The question whether the platform is there was not answered well.
+    pub(super) fn probe_failed(&mut self, reason: &str, shared: &mut Shared, observer: &mut Observer<'_>) {
+        if matches!(self.health, Health::Probing) {
+            self.health_answer(HealthVerdict::Sick(reason.to_owned()));
             self.settle(shared, observer);
         }
     }

@@ -115,6 +115,7 @@ impl Device {
             inputs: VecDeque::new(),
             installers,
             records,
+            session: false,
             online: false,
             booted: false,
             spare: None,

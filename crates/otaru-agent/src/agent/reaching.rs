@@ -18,7 +18,7 @@ use rustls::pki_types::ServerName;
 
 use super::{AgentError, Shared, registering::Registration};
 use crate::{
-    calls::{CallOptions, Calls},
+    calls::{CallId, CallOptions, Calls},
     config::{BrokerConfig, Config, ConfigError, Proof, Wrong},
     fetchers::Fetchers,
     folder::Folder,
@@ -112,7 +112,7 @@ pub(super) fn calls(
         base: platform.url.clone(),
         trust: Trust::load(platform.ca.as_deref())?,
         connect_timeout: CONNECT_TIMEOUT,
-        timeout: config.policy.policy().link_timeout + GRACE,
+        timeout: config.policy.policy().call_timeout + GRACE,
     };
     let credentials = Credentials { id: config.device.id(), secret: secret.0 };
     let sender = sender.clone();
@@ -147,7 +147,7 @@ impl Shared {
     /// Makes a call to the platform.
     pub(super) fn call(&self, id: RequestId, call: Call) -> Result<(), FetchError> {
         match &self.calls {
-            Some(calls) => calls.make(id, call),
+            Some(calls) => calls.make(CallId::Updater(id), call),
             None => Err(FetchError::BadUrl("there is no [platform] to call".to_owned())),
         }
     }

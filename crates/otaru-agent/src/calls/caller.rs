@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
-use otaru_core::{FetchError, RequestId};
+use otaru_core::FetchError;
 use otaru_wire::http::{Answer, Call};
 
+use super::CallId;
 use crate::{http_client::HttpClient, tls::Trust};
 
 /// The longest body of an answer, in bytes. Vendors' own clients have room for 512, head included (onenet §9 item 3).
@@ -32,7 +33,7 @@ pub(crate) struct CallOptions {
 /// The loop's side of the thread, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    calls: Sender<(RequestId, Call)>,
+    calls: Sender<(CallId, Call)>,
     http: HttpClient,
 }
 
@@ -40,7 +41,7 @@ impl Caller {
     /// Starts the thread. `deliver` gets what came of each call, in the order in which they were made.
     pub(crate) fn start(
         options: CallOptions,
-        deliver: impl Fn(RequestId, Result<Answer, FetchError>) -> bool + Send + 'static,
+        deliver: impl Fn(CallId, Result<Answer, FetchError>) -> bool + Send + 'static,
     ) -> io::Result<Self> {
         let (calls, inbox) = channel();
         let http = HttpClient::at(&options.base, &options.trust, Some(options.connect_timeout));
@@ -51,7 +52,7 @@ impl Caller {
     }
 
     /// Makes a call, behind those that were made before.
-    pub(crate) fn call(&self, id: RequestId, call: Call) {
+    pub(crate) fn call(&self, id: CallId, call: Call) {
         // The thread outlives this sender unless it panicked; then the updater's timer tells.
         let _ = self.calls.send((id, call));
     }
@@ -67,8 +68,8 @@ impl Drop for Caller {
 fn answer_all(
     http: &HttpClient,
     timeout: Duration,
-    inbox: &Receiver<(RequestId, Call)>,
-    deliver: &dyn Fn(RequestId, Result<Answer, FetchError>) -> bool,
+    inbox: &Receiver<(CallId, Call)>,
+    deliver: &dyn Fn(CallId, Result<Answer, FetchError>) -> bool,
 ) {
     while let Ok((id, call)) = inbox.recv() {
         let answer = http.call(&call, timeout, MAX_ANSWER).map_err(FetchError::from);

@@ -6,6 +6,8 @@ pub(crate) mod behind;
 pub(crate) mod certificates;
 mod device;
 mod files;
+pub(crate) mod http_server;
+pub(crate) mod onenet;
 pub(crate) mod registration;
 
 use std::{

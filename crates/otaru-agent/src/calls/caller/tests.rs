@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Rig {
     caller: Caller,
-    answers: Receiver<(RequestId, Result<Answer, FetchError>)>,
+    answers: Receiver<(CallId, Result<Answer, FetchError>)>,
 }
 
 fn rig(base: impl Into<String>, edit: impl FnOnce(&mut CallOptions)) -> Rig {
@@ -36,9 +36,9 @@ fn get(target: &str) -> Call {
 
 impl Rig {
     fn make(&self, call: Call) -> Result<Answer, FetchError> {
-        self.caller.call(RequestId(7), call);
+        self.caller.call(CallId::Probe, call);
         let (id, result) = self.answers.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(id, RequestId(7));
+        assert_eq!(id, CallId::Probe);
         result
     }
 }
@@ -189,7 +189,7 @@ fn a_caller_that_goes_does_not_wait_for_a_silent_platform() {
         false
     });
     let Rig { caller, answers } = rig(format!("http://{server}"), |_| {});
-    caller.call(RequestId(1), get("/"));
+    caller.call(CallId::Probe, get("/"));
     assert!(answers.recv_timeout(Duration::from_millis(100)).is_err());
     drop(caller);
     // The call itself may take 20 s.
