@@ -46,8 +46,13 @@ impl Lab {
 
     /// The same, whose devices speak that dialect.
     pub(crate) fn speaking(dialect: &str) -> Self {
+        Self::speaking_with(dialect, &[])
+    }
+
+    /// The same, on a platform with further options.
+    pub(crate) fn speaking_with(dialect: &str, options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let platform = Platform::start(&dir.path().join("data"));
+        let platform = Platform::start_with(&dir.path().join("data"), options);
         platform.answer(&["product", "create", "pump", "--dialect", dialect]);
         Self { dir, platform }
     }
@@ -61,12 +66,21 @@ impl Lab {
 
     /// Starts a device that the platform may not know.
     pub(crate) fn start(&self, name: &str, keys: &str, more: &str) -> Device {
+        self.start_by(&self.broker(), name, keys, more)
+    }
+
+    /// Where sessions are.
+    pub(crate) fn broker(&self) -> String {
+        format!("[broker]\naddress = \"{}\"\n", self.platform.mqtt)
+    }
+
+    /// As [`Lab::start`], with the tables `way` that say where the platform is.
+    pub(crate) fn start_by(&self, way: &str, name: &str, keys: &str, more: &str) -> Device {
         let dir = self.dir.path().join(name);
         fs::create_dir_all(&dir).unwrap();
-        let mqtt = &self.platform.mqtt;
         let text = format!(
             "[device]\nproduct_key = \"pump\"\ndevice_name = \"{name}\"\nversion = \"1.0.0\"\n{keys}\n\
-             [broker]\naddress = \"{mqtt}\"\n[storage]\ndir = \"state\"\n[control]\nsocket = \"agent.sock\"\n{more}\n"
+             {way}[storage]\ndir = \"state\"\n[control]\nsocket = \"agent.sock\"\n{more}\n"
         );
         let config = dir.join("agent.toml");
         fs::write(&config, text).unwrap();

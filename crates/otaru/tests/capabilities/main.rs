@@ -8,4 +8,5 @@ mod decide;
 mod download;
 mod install;
 mod lab;
+mod onenet;
 mod report;
