@@ -5,7 +5,7 @@ use otaru_wire::{
     dialect::onenet::{
         AccessKey, Ask, Authorization, Check, Claim, Download, DownloadRefusal, Edition, Generation, Handle,
         Hardware, Heard, Kind, Limits, Method as Hash, Portion, Refusal, Reply, Request, Resource, Status,
-        Step, Task, Terms, Token, Versions, Who, inform, read,
+        Step, Task, Terms, Token, Versions, Who, inform, read, takes_body,
     },
     http::{Answer, Call, Head, Headers, Method},
     http_range::RangeRequest,
@@ -93,7 +93,9 @@ pub(crate) fn request(bytes: &[u8]) {
         named.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.into(), value));
     let headers = Headers(headers.collect());
     let call = Call { method, target, headers, body: lines.next().unwrap_or_default().to_vec() };
-    let (generation, device, ask) = match read(&call) {
+    let read = read(&call);
+    assert_eq!(takes_body(method, &call.target).is_some(), !matches!(read, Ok(None)), "both know its paths");
+    let (generation, device, ask) = match read {
         Ok(Some(Request::Signed(signed))) => {
             let (generation, device) = match signed.who.clone() {
                 Who::Device(device) => (signed.generation, device),

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use otaru_wire::{dialect::onenet::takes_body, http::Method};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},
@@ -128,7 +129,11 @@ fn repair(head: &[u8]) -> Option<Vec<u8>> {
     let text = head.strip_suffix(b"\r\n")?;
     let text = text.strip_suffix(b"\r").unwrap_or(text);
     let mut lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    lines.next()?.strip_suffix(b" HTTP/1.1")?;
+    let target = lines.next()?.strip_prefix(b"GET ")?.strip_suffix(b" HTTP/1.1")?;
+    // Another vendor's devices send what proves them behind their range.
+    if takes_body(Method::Get, std::str::from_utf8(target).ok()?).is_some() {
+        return None;
+    }
     let mut names = NAMES.iter();
     let mut line = lines.next()?;
     let mut has_host = false;
@@ -223,6 +228,8 @@ mod tests {
             assert_eq!(repaired(end), None, "{end:?}");
         }
         assert_eq!(repair(b"GET /f/a HTTP/1.1\r\nRange: bytes=1-\r\n"), None, "no host");
+        let other_vendors = b"GET /ota/p/d/7/download HTTP/1.1\r\nHost: x\r\nRange: bytes=0-\r\n";
+        assert_eq!(repair(other_vendors), None, "its Authorization is still to come");
         assert_eq!(repair(b"GET /f/a HTTP/1.0\r\nHost: x\r\nRange: bytes=1-\r\n"), None);
     }
 

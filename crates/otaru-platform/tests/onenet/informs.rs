@@ -7,7 +7,9 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{BY_DEVICE, KEY, METER, OTHER_KEY, PATIENCE, Platform, STUDIO, signed};
+use crate::{
+    BY_DEVICE, KEY, METER, OTHER_KEY, PATIENCE, Platform, STUDIO, client::aio, paths::Paths, signed,
+};
 
 /// A device's MQTT 3.1.1.
 struct Mqtt(TcpStream);
@@ -51,6 +53,16 @@ impl Mqtt {
         timeout(PATIENCE, whole).await.expect("a packet").unwrap()
     }
 
+    /// The next packet that is no message: one that tells of a Task may come at any time.
+    async fn answer(&mut self) -> (u8, Vec<u8>) {
+        loop {
+            match self.packet().await {
+                (0x30, _) => {}
+                answer => return answer,
+            }
+        }
+    }
+
     /// The next message: topic and payload.
     async fn hears(&mut self) -> (String, String) {
         let (kind, body) = self.packet().await;
@@ -69,7 +81,7 @@ impl Mqtt {
     async fn subscribes(&mut self, filter: &str) -> u8 {
         let body = [vec![0, 9], text(filter), vec![0]].concat();
         self.0.write_all(&packet(0x82, &body)).await.unwrap();
-        let (kind, body) = self.packet().await;
+        let (kind, body) = self.answer().await;
         assert_eq!((kind, &body[..2]), (0x90, &[0, 9][..]), "SUBACK");
         body[2]
     }
@@ -77,7 +89,7 @@ impl Mqtt {
     /// Everything said before is processed once this returns.
     async fn pings(&mut self) {
         self.0.write_all(&[0xc0, 0]).await.unwrap();
-        assert_eq!(self.packet().await, (0xd0, Vec::new()));
+        assert_eq!(self.answer().await, (0xd0, Vec::new()));
     }
 }
 
@@ -96,12 +108,16 @@ async fn a_connected_device_is_told_of_a_new_task_whether_or_not_it_subscribed_a
     let reply = format!(r#"{{"id":"ota-{id}","code":200,"msg":"success","data":{{}}}}"#);
     device.says("$sys/PrdTest001/meter-01/ota/inform_reply", &reply).await;
     device.pings().await;
-    assert_eq!(platform.task(campaign).await["state"], "notified");
-    // It came without a subscription; with one it comes once more when the device connects again.
+    platform.task_in(campaign, "notified").await;
+    // It came without a subscription, comes once more when the device connects again, and may be subscribed to.
     drop(device);
     let (mut device, _) = Mqtt::connect(&platform, [METER, STUDIO, BY_DEVICE]).await;
     assert_eq!(device.hears().await.0, topic);
     assert_eq!(device.subscribes(&topic).await, 0);
+    // The device comes and checks, by HTTP.
+    let paths = platform.offered(Paths::tid("fuse-ota", STUDIO, METER), BY_DEVICE).await;
+    platform.ask(&aio("POST", &paths.step, BY_DEVICE, &[], r#"{"step":201}"#)).await.reply();
+    platform.task_in(campaign, "succeeded").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,7 @@ use otaru_wire::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 
 use client::{Answer, Client, aio};
 use paths::{Paths, field};
@@ -140,6 +140,17 @@ impl Platform {
     /// The campaign's first task.
     async fn task(&self, campaign: u64) -> Value {
         self.tasks(campaign).await[0].clone()
+    }
+
+    /// Waits until the campaign's first task is in this state.
+    async fn task_in(&self, campaign: u64, state: &str) {
+        let wait = async {
+            while self.task(campaign).await["state"] != state {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let found = timeout(PATIENCE, wait).await;
+        assert!(found.is_ok(), "the task is never {state}: {}", self.task(campaign).await);
     }
 
     /// The targets of the Task that a device is told of when it asks.
