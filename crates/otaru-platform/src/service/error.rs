@@ -38,7 +38,7 @@ pub enum ServiceError {
         error: NoticeError,
     },
     /// No device of a product could be told of the package when it asks.
-    #[error("product {product}: {problem}")]
+    #[error("product {product} speaks onenet, which cannot tell its devices of this: {problem}")]
     Untellable {
         /// The product.
         product: ProductKey,

@@ -2,6 +2,7 @@
 
 mod api;
 mod downloads;
+mod onenet;
 mod packages;
 mod server;
 

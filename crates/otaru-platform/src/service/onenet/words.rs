@@ -22,21 +22,19 @@ const MAX_TID: u64 = i32::MAX as u64;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Untellable {
     /// There are two kinds of firmware.
-    #[error(
-        "OneNET devices have no module {0}: only the default one (their application, SOTA) and `modem` (FOTA)"
-    )]
+    #[error("it has no module {0}, only the default one (the application, SOTA) and `modem` (FOTA)")]
     Module(Module),
     /// Files are fetched over HTTP.
-    #[error("OneNET devices fetch over HTTP only")]
+    #[error("its devices fetch over HTTP only")]
     OverMqtt,
     /// There is no field for it.
-    #[error("OneNET devices cannot be told extra data")]
+    #[error("it has no extra data")]
     Extra,
     /// The message cannot be made.
     #[error(transparent)]
     Task(#[from] TaskError),
     /// More tasks were made than clients can count.
-    #[error("task {0} has a number above 2147483647, which OneNET's clients cannot bear")]
+    #[error("task {0} has a number above 2147483647, which its clients cannot bear")]
     Tid(TaskId),
 }
 

@@ -266,7 +266,7 @@ async fn a_package_that_devices_cannot_be_told_of_is_refused_when_it_is_made() {
     for (order, want) in [
         (PackageOrder { module: Module::new("mcu").unwrap(), ..order.clone() }, "no module mcu"),
         (PackageOrder { over: Over::Mqtt, ..order.clone() }, "over HTTP only"),
-        (PackageOrder { extra: Some("{}".into()), ..order.clone() }, "extra data"),
+        (PackageOrder { extra: Some("{}".into()), ..order.clone() }, "no extra data"),
         (PackageOrder { version: long, ..order.clone() }, "has 32 bytes"),
         (PackageOrder { files: vec![(name, id), ("b.bin".into(), id)], ..order.clone() }, "2 files"),
     ] {
