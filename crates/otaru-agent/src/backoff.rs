@@ -12,7 +12,7 @@ const REFUSED: Duration = Duration::from_secs(30);
 
 /// Why the last attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Setback {
+pub enum Setback {
     /// The way to the platform, or the platform, is not there.
     Unreachable,
     /// The platform does not want this device.
@@ -22,19 +22,19 @@ pub(crate) enum Setback {
 /// Doubles from one second or from half a minute, each pause spread by ±50 % up to five minutes, so that a fleet that
 /// lost its platform at one moment does not come back at one moment.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     failures: u32,
     spread: Spread,
 }
 
 impl Backoff {
     /// `seed` is to differ between devices.
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self { failures: 0, spread: Spread::new(seed) }
     }
 
     /// The pause after one more failure.
-    pub(crate) fn pause(&mut self, setback: Setback) -> Duration {
+    pub fn pause(&mut self, setback: Setback) -> Duration {
         let first = match setback {
             Setback::Unreachable => FIRST,
             Setback::Refused => REFUSED,
@@ -44,7 +44,7 @@ impl Backoff {
     }
 
     /// The platform was reached and stayed.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 }

@@ -55,6 +55,7 @@ mod tls;
 /// What a program with a loop of its own needs beside `otaru-core`; the C libraries are such programs.
 pub mod pieces {
     pub use crate::{
+        backoff::{Backoff, Setback},
         link::tls::{decrypt, encrypt},
         tls::OwnCertificate,
     };

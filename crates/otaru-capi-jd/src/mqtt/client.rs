@@ -11,13 +11,13 @@ use std::{
 };
 
 use otaru_capi::{OpenError, Session, Target};
-use otaru_core::Spread;
 use otaru_wire::{
     Instant,
     mqtt::{ClientEvent, Message, PublishError, Qos},
 };
 
 use super::{
+    comeback::Comeback,
     message::{Event, OnEvent},
     params::Made,
 };
@@ -27,10 +27,6 @@ use crate::{lock::lock, ota::Ota};
 const SLICE: Duration = Duration::from_secs(1);
 /// How often a program that only downloads is looked after.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
-/// The pauses between tries to come back.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
 /// Who gets the messages of a topic.
 #[derive(Clone)]
 pub(crate) enum Listener {
@@ -52,13 +48,6 @@ pub(crate) struct Client {
     looked_after: Mutex<Instant>,
 }
 
-/// When the next try to come back is.
-struct Comeback {
-    failures: u32,
-    at: Instant,
-    spread: Spread,
-}
-
 impl Client {
     /// Connects and logs in.
     pub(super) fn open(made: Made) -> Result<Self, OpenError> {
@@ -69,14 +58,14 @@ impl Client {
         let mut seed = [0; 8];
         // Without chance every device waits as long as the others; that is no reason not to come back.
         let _ = getrandom::fill(&mut seed);
-        let spread = Spread::new(u64::from_le_bytes(seed));
+        let comeback = Comeback::new(u64::from_le_bytes(seed), session.now());
         Ok(Self {
             handle: 0,
             session,
             target,
             on_event,
             listeners: Mutex::default(),
-            comeback: Mutex::new(Comeback { failures: 0, at: Instant::default(), spread }),
+            comeback: Mutex::new(comeback),
             ended: AtomicBool::new(false),
             receiving: AtomicUsize::new(0),
             looked_after: Mutex::default(),
@@ -127,7 +116,10 @@ impl Client {
             let left = deadline.since(self.session.now());
             match self.session.receive(left.min(SLICE)) {
                 Ok(Some(ClientEvent::Message(message))) => self.hand_out(&message),
-                Ok(Some(ClientEvent::Closed(_))) => self.tell(Event::Disconnect),
+                Ok(Some(ClientEvent::Closed(_))) => {
+                    lock(&self.comeback).lost(self.session.now());
+                    self.tell(Event::Disconnect);
+                }
                 Ok(_) => {}
                 Err(_) => self.come_back(left),
             }
@@ -140,7 +132,7 @@ impl Client {
     /// Tries to come back, or waits until it is time to, but no longer than `left`.
     fn come_back(&self, left: Duration) {
         let mut comeback = lock(&self.comeback);
-        let pause = comeback.at.since(self.session.now());
+        let pause = comeback.due().since(self.session.now());
         if !pause.is_zero() {
             drop(comeback);
             // There is no connection that anything could come from.
@@ -149,15 +141,10 @@ impl Client {
         if self.ended.load(Ordering::Relaxed) || self.session.is_up() {
             return;
         }
-        match self.session.open(&self.target) {
-            Ok(()) => comeback.failures = 0,
-            Err(_) => {
-                comeback.failures = comeback.failures.saturating_add(1);
-                let failures = comeback.failures;
-                let pause = comeback.spread.pause(FIRST_PAUSE, LONGEST_PAUSE, failures);
-                comeback.at = self.session.now() + pause;
-                return;
-            }
+        let opened = self.session.open(&self.target);
+        comeback.tried(self.session.now(), &opened);
+        if opened.is_err() {
+            return;
         }
         drop(comeback);
         if self.ended.load(Ordering::Relaxed) {

@@ -2,5 +2,6 @@
 
 pub(crate) mod api;
 pub(crate) mod client;
+mod comeback;
 mod message;
 mod params;
