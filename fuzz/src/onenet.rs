@@ -93,9 +93,9 @@ pub(crate) fn request(bytes: &[u8]) {
         named.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.into(), value));
     let headers = Headers(headers.collect());
     let call = Call { method, target, headers, body: lines.next().unwrap_or_default().to_vec() };
-    let read = read(&call);
-    assert_eq!(takes_body(method, &call.target).is_some(), !matches!(read, Ok(None)), "both know its paths");
-    let (generation, device, ask) = match read {
+    let request = read(&call);
+    assert_eq!(takes_body(method, &call.target).is_some(), !matches!(request, Ok(None)), "both know its paths");
+    let (generation, device, ask) = match request {
         Ok(Some(Request::Signed(signed))) => {
             let (generation, device) = match signed.who.clone() {
                 Who::Device(device) => (signed.generation, device),
