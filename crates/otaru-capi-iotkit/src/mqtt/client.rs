@@ -19,7 +19,7 @@ use otaru_agent::Trust;
 use otaru_capi::{OpenError, Session, Target};
 use otaru_wire::{
     DeviceId, Report, Version,
-    dialect::{DeviceHalf, aliyun::DeviceV3},
+    dialect::{DeviceHalf, Downlink, aliyun::DeviceV3},
     mqtt::{CloseReason, Message, PublishError, Ticket, filter_matches},
 };
 
@@ -41,6 +41,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What may wait for `dispatch`: an application that never yields does not fill the memory.
 const MAX_HAPPENINGS: usize = 1000;
 
+/// Messages about updates that wait for somebody who listens; of more, the last ones.
+const MAX_EARLY: usize = 4;
+
 /// Who else hears of what happens: updates do.
 pub(crate) trait Listener: Send + Sync {
     /// A message came; true if it was about an update. It is heard before any callback, and while a download goes on.
@@ -60,12 +63,18 @@ pub(crate) struct Client {
     /// Hears all that no subscription hears.
     handler: Callback,
     state: Mutex<State>,
-    listener: Mutex<Option<Weak<dyn Listener>>>,
+    listener: Mutex<Listening>,
     /// Held by the one thread that calls callbacks.
     dispatching: Mutex<()>,
     /// Numbers the version reports that go out by themselves.
     reports: AtomicU32,
     ended: AtomicBool,
+}
+
+/// Who hears of updates, or what came before anybody did: the platform pushes as soon as it knows the version.
+enum Listening {
+    NotYet(VecDeque<Message>),
+    By(Weak<dyn Listener>),
 }
 
 struct State {
@@ -119,7 +128,7 @@ impl Client {
                 retry: None,
                 up: true,
             }),
-            listener: Mutex::new(None),
+            listener: Mutex::new(Listening::NotYet(VecDeque::new())),
             dispatching: Mutex::new(()),
             reports: AtomicU32::new(0),
             ended: AtomicBool::new(false),
@@ -133,13 +142,37 @@ impl Client {
         Self { handle: handle.addr(), ..self }
     }
 
-    /// Who hears every message first.
-    pub(crate) fn listen(&self, listener: Weak<dyn Listener>) {
-        *lock(&self.listener) = Some(listener);
+    /// Who hears every message first, from those that came already on.
+    pub(crate) fn listen(&self, listener: &Arc<dyn Listener>) {
+        let before = std::mem::replace(&mut *lock(&self.listener), Listening::By(Arc::downgrade(listener)));
+        if let Listening::NotYet(messages) = before {
+            for message in &messages {
+                listener.heard(message);
+            }
+        }
     }
 
     fn listener(&self) -> Option<Arc<dyn Listener>> {
-        lock(&self.listener).as_ref().and_then(Weak::upgrade)
+        match &*lock(&self.listener) {
+            Listening::By(listener) => listener.upgrade(),
+            Listening::NotYet(_) => None,
+        }
+    }
+
+    /// Gives a message to who hears of updates, or keeps it for him; false if it is not about one.
+    fn hear(&self, message: &Message) -> bool {
+        if let Some(listener) = self.listener() {
+            return listener.heard(message);
+        }
+        let about_updates =
+            DeviceV3.read_message(&self.device, &message.topic, &message.payload) != Ok(Downlink::Foreign);
+        if about_updates && let Listening::NotYet(messages) = &mut *lock(&self.listener) {
+            if messages.len() == MAX_EARLY {
+                messages.pop_front();
+            }
+            messages.push_back(message.clone());
+        }
+        about_updates
     }
 
     /// Tells the version that runs, if the port knows it.

@@ -26,7 +26,7 @@ use crate::{
     lock::lock,
     log::{Level, log},
     mqtt::{
-        client::{Callback, Client},
+        client::{Callback, Client, Listener},
         client_of,
         subscriptions::Asked,
     },
@@ -63,8 +63,8 @@ pub(crate) fn open(device: DeviceId, client: Arc<Client>) -> Option<(*mut c_void
     let handle = OTAS.insert_with(|handle| Ota::new(handle, device, client));
     let ota = OTAS.get(handle)?;
     // It listens before it subscribes: the answer may come with the first push behind it.
-    let weak = Arc::downgrade(&ota);
-    ota.client.listen(weak);
+    let listener: Arc<dyn Listener> = ota.clone();
+    ota.client.listen(&listener);
     for filter in DeviceV3.subscriptions(&ota.device) {
         if !subscribed(&ota.client, &filter) {
             log(Level::Error, format_args!("not subscribed to {filter}"));

@@ -117,3 +117,44 @@ fn the_basic_flow_under_valgrind_has_no_error_and_no_leak() {
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
     assert!(fs::read(pump.file("update.bin")).unwrap() == bytes);
 }
+
+#[test]
+fn null_misuse_callbacks_and_two_threads_get_what_the_headers_promise() {
+    let pump = Pump::new();
+    let program = pump.program("iotkit_misuse", Linked::Static);
+    let bytes = image(10, 100_000);
+    pump.campaign("2.0.0", &bytes, &[]);
+    let output = run(&mut pump.device(Command::new(&program), &[]));
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert!(fs::read(pump.file("update.bin")).unwrap() == bytes);
+}
+
+#[test]
+fn misuse_under_valgrind_has_no_error_and_no_leak() {
+    let pump = Pump::new();
+    let program = pump.program("iotkit_misuse", Linked::Static);
+    pump.campaign("2.0.0", &image(11, 100_000), &[]);
+    let output = run(&mut pump.device(under_valgrind(&program), &[]));
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+}
+
+/// The interface keeps nothing over a power cut (aliyun-iotkit-v3 §3.5): the platform tells the device again, and it begins
+/// again.
+#[test]
+fn a_device_whose_power_is_cut_in_the_middle_ends_with_the_right_file() {
+    let pump = Pump::new();
+    let program = pump.program("iotkit_basic", Linked::Static);
+    let bytes = image(12, 3_000_000);
+    let campaign = pump.campaign("2.0.0", &bytes, &[]);
+    for cut in 1..=20 {
+        fs::write(pump.file("update.bin"), b"").unwrap();
+        let mut device = pump.device(Command::new(&program), &["20000"]);
+        let mut device = device.stdout(std::process::Stdio::null()).spawn().unwrap();
+        eventually("bytes come", || fs::metadata(pump.file("update.bin")).unwrap().len() >= cut * 100_000);
+        device.kill().unwrap();
+        device.wait().unwrap();
+    }
+    boots(&pump, &program, "65536");
+    assert!(fs::read(pump.file("update.bin")).unwrap() == bytes);
+    assert_eq!(pump.task(&campaign)["state"], "in_progress");
+}

@@ -10,6 +10,7 @@ mod aiot_valgrind;
 mod field;
 mod iotkit;
 mod iotkit_headers;
+mod iotkit_linkkit;
 mod jd;
 mod jd_headers;
 mod lab;

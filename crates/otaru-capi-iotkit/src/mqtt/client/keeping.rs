@@ -56,7 +56,7 @@ impl Client {
     fn take(&self, event: ClientEvent) {
         match event {
             ClientEvent::Message(message) => {
-                let ours = self.listener().is_some_and(|listener| listener.heard(&message));
+                let ours = self.hear(&message);
                 // What is about updates is told only to those who subscribed to just that.
                 if !ours || !self.callbacks(&message).is_empty() {
                     self.happened(Happening::Received(message));
