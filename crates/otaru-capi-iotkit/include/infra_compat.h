@@ -51,7 +51,7 @@ typedef enum {
     IOTX_IOCTL_GET_REGION = 1,              /* int * */
     IOTX_IOCTL_SET_MQTT_DOMAIN = 2,         /* const char *: host or host:port, at most 64 bytes */
     IOTX_IOCTL_SET_HTTP_DOMAIN = 3,         /* const char *: at most 64 bytes */
-    IOTX_IOCTL_SET_DYNAMIC_REGISTER = 4,    /* int *: 0 or 1 */
+    IOTX_IOCTL_SET_DYNAMIC_REGISTER = 4,    /* int *: 0; 1 is not served */
     IOTX_IOCTL_GET_DYNAMIC_REGISTER = 5,    /* int * */
     IOTX_IOCTL_RECV_PROP_REPLY = 6,         /* int *: taken, changes nothing */
     IOTX_IOCTL_RECV_EVENT_REPLY = 7,        /* int *: taken, changes nothing */
@@ -139,7 +139,7 @@ int iotx_register_for_ITE_COTA(int (*callback)(const int type, const char *confi
 int iotx_register_for_ITE_MQTT_CONNECT_SUCC(int (*callback)(void));
 /* Registered, never called: otaru's platform has no such message. */
 int iotx_register_for_ITE_CLOUD_ERROR(int (*callback)(const int code, const char *data, const char *detail));
-/* The device was given a secret. */
+/* Registered, never called: dynamic registration is not served. */
 int iotx_register_for_ITE_DYNREG_DEVICE_SECRET(int (*callback)(const char *device_secret));
 /* What goes wrong, as a negative number of the vendor's list and a text for people. */
 int iotx_register_for_ITE_STATE_EVERYTHING(int (*callback)(const int state_code, const char *state_message));

@@ -108,7 +108,8 @@ unsafe fn told(option: c_int, data: *mut c_void) -> Option<Told> {
 fn apply(settings: &mut Settings, option: c_int, told: Told) -> Option<Answer> {
     match (option, told) {
         (0, Told::Number(number)) => settings.region = Region::from_number(number)?,
-        (4, Told::Number(number)) => settings.dynamic_register = flag(number)?,
+        // It is not served, so it can only be told to be off.
+        (4, Told::Number(0)) => {}
         (12, Told::Number(number)) => settings.fota_timeout_ms = u32::try_from(number).ok()?,
         (14, Told::Port(port)) => settings.mqtt_port = Some(port).filter(|port| *port != 0),
         (2, Told::Text(domain)) if !domain.is_empty() => {
@@ -124,7 +125,7 @@ fn apply(settings: &mut Settings, option: c_int, told: Told) -> Option<Answer> {
         (28, Told::Text(name)) => settings.module = module(&name)?,
         (6..=8, Told::Nothing) => {}
         (1, _) => return Some(Answer::Number(settings.region.number())),
-        (5, _) => return Some(Answer::Number(c_int::from(settings.dynamic_register))),
+        (5, _) => return Some(Answer::Number(0)),
         (21, _) => return Some(Answer::Text(settings.product_key.clone())),
         (23, _) => return Some(Answer::Text(settings.product_secret.0.clone())),
         (25, _) => return Some(Answer::Text(settings.device_name.clone())),
@@ -135,14 +136,6 @@ fn apply(settings: &mut Settings, option: c_int, told: Told) -> Option<Answer> {
         _ => return None,
     }
     Some(Answer::Nothing)
-}
-
-fn flag(number: c_int) -> Option<bool> {
-    match number {
-        0 => Some(false),
-        1 => Some(true),
-        _ => None,
-    }
 }
 
 /// The empty name is the device's own.

@@ -32,7 +32,6 @@ pub(crate) struct Settings {
     /// Whose version and progress is told; none: the device's own.
     pub(crate) module: Option<Module>,
     pub(crate) fota_timeout_ms: u32,
-    pub(crate) dynamic_register: bool,
 }
 
 /// A secret: it is in no debug text.
@@ -87,7 +86,6 @@ impl Settings {
             customize: String::new(),
             module: None,
             fota_timeout_ms: 60_000,
-            dynamic_register: false,
         }
     }
 

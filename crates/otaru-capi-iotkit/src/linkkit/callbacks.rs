@@ -75,7 +75,7 @@ callbacks! {
     mqtt_connected, iotx_register_for_ITE_MQTT_CONNECT_SUCC: fn();
     /// Never called.
     _cloud_error, iotx_register_for_ITE_CLOUD_ERROR: fn(c_int, *const c_char, *const c_char);
-    /// The device was given a secret.
+    /// Never called.
     _registered, iotx_register_for_ITE_DYNREG_DEVICE_SECRET: fn(*const c_char);
     /// What goes wrong.
     state, iotx_register_for_ITE_STATE_EVERYTHING: fn(c_int, *const c_char);
