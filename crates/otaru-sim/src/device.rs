@@ -1,16 +1,18 @@
 //! One device: otaru-core's updater, and a doer for it whose sockets, flash and boot loader are simulated.
 
+mod calls;
 mod doing;
 mod link;
 
 use std::collections::HashMap;
 
 use otaru_core::{HealthVerdict, Input, Output, Policy, Record, RequestId, Updater, UpdaterOptions};
-use otaru_wire::{DeviceId, Instant, Module, Version, dialect::DeviceHalf};
+use otaru_wire::{DeviceId, Instant, Module, Version, dialect::onenet::Generation};
 
 use crate::{
     boot::{self, Copies, Marker},
     flash::Flash,
+    form::Form,
     outside::{Happening, Outside},
     planted::Planted,
     violation::Violation,
@@ -28,7 +30,7 @@ pub(crate) struct DeviceOptions {
     /// Starts that a Trial gets.
     pub(crate) tries: u32,
     pub(crate) planted: Option<Planted>,
-    pub(crate) dialect: &'static dyn DeviceHalf,
+    pub(crate) form: Form,
     pub(crate) seed: u64,
 }
 
@@ -73,6 +75,7 @@ impl Device {
             let (module, version) = (module.clone(), version.clone());
             markers.push(Marker { module, slot: false, version, trial: None, fell_back: false });
         }
+        let watch = Watch::new(options.form.generation().is_some());
         Self {
             options,
             updater: None,
@@ -87,12 +90,17 @@ impl Device {
             generation: 0,
             stored_since_boot: false,
             first_links: HashMap::new(),
-            watch: Watch::default(),
+            watch,
         }
     }
 
     pub(crate) fn id(&self) -> &DeviceId {
         &self.options.id
+    }
+
+    /// False where the platform only answers.
+    fn has_session(&self) -> bool {
+        self.options.form.generation() != Some(Generation::Token)
     }
 
     fn planted(&self, fault: Planted) -> bool {
@@ -108,7 +116,7 @@ impl Device {
     /// True if it runs that version, confirmed, has nothing in hand, and its session is up.
     pub(crate) fn rests_on(&self, module: &Module, version: &Version) -> bool {
         let marker = self.markers.iter().find(|marker| marker.module == *module);
-        self.link.is_up()
+        (self.link.is_up() || !self.has_session())
             && self.updater.as_ref().is_some_and(|updater| updater.task().is_none())
             && marker.is_some_and(|marker| marker.trial.is_none() && marker.version == *version)
     }
@@ -148,10 +156,16 @@ impl Device {
         let device = self.options.id.clone();
         let policy = self.options.policy.clone();
         let options =
-            UpdaterOptions { device, dialect: self.options.dialect, policy, seed: self.options.seed };
+            UpdaterOptions { device, dialect: self.options.form.dialect(), policy, seed: self.options.seed };
         self.updater = Some(Updater::new(options, record));
-        let wait = outside.rng.between(50, 5_000);
-        outside.at(outside.now + wait, Happening::Connect { device: self.options.index, boot: self.boot });
+        if self.has_session() {
+            let wait = outside.rng.between(50, 5_000);
+            let (device, boot) = (self.options.index, self.boot);
+            outside.at(outside.now + wait, Happening::Connect { device, boot });
+        }
+        if self.options.form.generation().is_some() {
+            self.watch.connected(self.markers.len() as u32); // there is no session to wait for
+        }
         self.give(outside, Input::Booted(boot));
     }
 

@@ -5,10 +5,13 @@ use std::{fmt, str::FromStr};
 use otaru_fleet::Over;
 use otaru_wire::{
     DigestMethod, Module,
-    dialect::{DeviceHalf, aliyun},
+    dialect::{
+        DeviceHalf, PlatformHalf, aliyun, jd,
+        onenet::{self, Generation},
+    },
 };
 
-/// One form of a notice of the aliyun dialect.
+/// One form of a notice, in a dialect that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// One file, SHA-256.
@@ -25,17 +28,44 @@ pub enum Form {
     OverMqtt,
     /// One file, SHA-256 with an MD5 beside it, to a device of the v3 generation.
     V3,
+    /// One file, MD5, in the jd dialect.
+    Jd,
+    /// One file, MD5, asked for by calls of OneNET's first generation: no session, a Task has a token.
+    OnenetToken,
+    /// The same in the second generation, for its radio module; a session says when to ask.
+    OnenetTid,
+    /// The same in the third generation, for the device itself.
+    OnenetFuse,
 }
 
 /// A text that names no form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no form is named {0:?} (known: one-file, three-files, module, md5, module-md5, over-mqtt, v3)")]
-pub struct UnknownForm(pub String);
+#[error("no form is named {text:?} (known: {})", Form::names())]
+pub struct UnknownForm {
+    /// The text.
+    pub text: String,
+}
 
 impl Form {
     /// Every form.
-    pub const ALL: [Form; 7] =
-        [Form::OneFile, Form::ThreeFiles, Form::Module, Form::Md5, Form::ModuleMd5, Form::OverMqtt, Form::V3];
+    pub const ALL: [Form; 11] = [
+        Form::OneFile,
+        Form::ThreeFiles,
+        Form::Module,
+        Form::Md5,
+        Form::ModuleMd5,
+        Form::OverMqtt,
+        Form::V3,
+        Form::Jd,
+        Form::OnenetToken,
+        Form::OnenetTid,
+        Form::OnenetFuse,
+    ];
+
+    /// Every name, for people.
+    pub fn names() -> String {
+        Form::ALL.map(Form::as_str).join(", ")
+    }
 
     /// Its name, as in `--form`.
     pub const fn as_str(self) -> &'static str {
@@ -47,28 +77,68 @@ impl Form {
             Form::ModuleMd5 => "module-md5",
             Form::OverMqtt => "over-mqtt",
             Form::V3 => "v3",
+            Form::Jd => "jd",
+            Form::OnenetToken => "onenet-token",
+            Form::OnenetTid => "onenet-tid",
+            Form::OnenetFuse => "onenet-fuse",
         }
     }
 
+    /// The module that is updated.
     pub(crate) fn module(self) -> Module {
         match self {
-            Form::Module | Form::ModuleMd5 => Module::new("mcu").unwrap_or_default(),
-            Form::OneFile | Form::ThreeFiles | Form::Md5 | Form::OverMqtt | Form::V3 => Module::default(),
+            Form::Module | Form::ModuleMd5 | Form::OnenetTid => self.part(),
+            _ => Module::default(),
+        }
+    }
+
+    /// The device's other module.
+    pub(crate) fn part(self) -> Module {
+        match self.generation() {
+            Some(_) => onenet::Kind::Fota.module(),
+            None => Module::new("mcu").unwrap_or_default(),
         }
     }
 
     pub(crate) fn method(self) -> DigestMethod {
         match self {
-            Form::Md5 | Form::ModuleMd5 => DigestMethod::Md5,
             Form::OneFile | Form::ThreeFiles | Form::Module | Form::OverMqtt | Form::V3 => {
                 DigestMethod::Sha256
             }
+            Form::Md5 | Form::ModuleMd5 | Form::Jd => DigestMethod::Md5,
+            Form::OnenetToken | Form::OnenetTid | Form::OnenetFuse => DigestMethod::Md5,
         }
     }
 
     /// How its devices speak.
     pub(crate) fn dialect(self) -> &'static dyn DeviceHalf {
-        if self == Form::V3 { &aliyun::DeviceV3 } else { &aliyun::Device }
+        match self {
+            Form::V3 => &aliyun::DeviceV3,
+            Form::Jd => &jd::DEVICE,
+            Form::OnenetToken => &onenet::DEVICE_TOKEN,
+            Form::OnenetTid => &onenet::DEVICE_TID,
+            Form::OnenetFuse => &onenet::DEVICE_FUSE,
+            _ => &aliyun::Device,
+        }
+    }
+
+    /// How their platform speaks.
+    pub(crate) fn platform(self) -> &'static dyn PlatformHalf {
+        match self {
+            Form::Jd => &jd::PLATFORM,
+            Form::OnenetToken | Form::OnenetTid | Form::OnenetFuse => &onenet::Platform,
+            _ => &aliyun::Platform,
+        }
+    }
+
+    /// The generation, where the platform is asked by calls.
+    pub(crate) fn generation(self) -> Option<Generation> {
+        match self {
+            Form::OnenetToken => Some(Generation::Token),
+            Form::OnenetTid => Some(Generation::Tid),
+            Form::OnenetFuse => Some(Generation::Fuse),
+            _ => None,
+        }
     }
 
     pub(crate) fn over(self) -> Over {
@@ -79,7 +149,7 @@ impl Form {
     pub(crate) fn sizes(self, size: u64) -> Vec<u64> {
         match self {
             Form::ThreeFiles | Form::ModuleMd5 | Form::OverMqtt => vec![size * 2 / 3 + 1, size / 3 + 1, 1],
-            Form::OneFile | Form::Module | Form::Md5 | Form::V3 => vec![size.max(1)],
+            _ => vec![size.max(1)],
         }
     }
 }
@@ -97,7 +167,7 @@ impl FromStr for Form {
         Form::ALL
             .into_iter()
             .find(|form| form.as_str() == text)
-            .ok_or_else(|| UnknownForm(text.chars().take(32).collect()))
+            .ok_or_else(|| UnknownForm { text: text.chars().take(32).collect() })
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Updater ── doer ── session: delays, losses, repeats ── platform half ── fleet's decisions
+//!                │     or calls: refused, lost before or after they were done
 //!                │
 //!                ├──── HTTP: ranges, statuses, breaks, stalls, replaced files; or blocks over the session: lost, damaged,
 //!                │     late, twice, out of order

@@ -9,7 +9,7 @@ Usage: cargo xtask journeys [--seeds N] [--seed S] [--form FORM]
 
   --seeds N    seeds 1 to N of each form, and power cuts at every step of a clean run (default 1000)
   --seed S     this seed alone
-  --form FORM  this form alone: one-file, three-files, module, md5, module-md5, over-mqtt
+  --form FORM  this form alone
 ";
 
 fn main() -> ExitCode {
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let orders = match Orders::read(&args) {
         Ok(orders) => orders,
         Err(problem) => {
-            eprint!("journeys: {problem}\n\n{HELP}");
+            eprint!("journeys: {problem}\n\n{HELP}\nForms: {}\n", Form::names());
             return ExitCode::from(2);
         }
     };
@@ -57,9 +57,7 @@ fn run(form: Form, orders: &Orders) -> u64 {
             Ok(outcome) => total += outcome,
             Err(broken) => {
                 failures += 1;
-                println!(
-                    "aliyun {form}: {broken}\n    again: cargo xtask journeys --seed {seed} --form {form}"
-                );
+                println!("{form}: {broken}\n    again: cargo xtask journeys --seed {seed} --form {form}");
             }
         }
     }
@@ -71,14 +69,14 @@ fn run(form: Form, orders: &Orders) -> u64 {
         Ok(cuts) => {
             let Cuts { single, pairs, total } = cuts;
             println!(
-                "aliyun {form:<11} {single:>6} power cuts, one before each step, {pairs:>6} with a second one before each write of the \
+                "{form:<12} {single:>6} power cuts, one before each step, {pairs:>6} with a second one before each write of the \
                  recovery {:>9} cuts {:>10} steps",
                 total.cuts, total.steps
             );
         }
         Err((cuts, broken)) => {
             failures += 1;
-            println!("aliyun {form}: power cut at {cuts:?}: {broken}");
+            println!("{form}: power cut at {cuts:?}: {broken}");
         }
     }
     failures
@@ -86,7 +84,7 @@ fn run(form: Form, orders: &Orders) -> u64 {
 
 fn print(form: Form, what: &str, count: u64, total: &Outcome, failures: u64) {
     println!(
-        "aliyun {form:<11} {count:>6} {what:<10} {:>9} virtual hours {:>7} cuts {:>10} steps {:>12} bytes {failures:>3} failed",
+        "{form:<12} {count:>6} {what:<10} {:>9} virtual hours {:>7} cuts {:>10} steps {:>12} bytes {failures:>3} failed",
         total.virtual_ms / 3_600_000,
         total.cuts,
         total.steps,

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use otaru_core::Input;
-use otaru_wire::{DeviceId, Module, mqtt::Message};
+use otaru_core::{Input, RequestId};
+use otaru_wire::{DeviceId, Module, dialect::PlatformHalf, http::Call, mqtt::Message};
 
 use crate::{flash::Files, platform::Platform, rng::Rng, server::Server, weather::Weather};
 
@@ -17,6 +17,8 @@ pub(crate) enum Happening {
     Up { device: usize, session: u32, number: Option<u64>, message: Message },
     /// A platform's message reaches the device.
     Down { device: usize, session: u32, message: Message },
+    /// A device's call reaches the platform. Its answer is for that start alone.
+    Call { device: usize, boot: u32, request: RequestId, call: Call },
     /// A session comes up.
     Connect { device: usize, boot: u32 },
     /// The device notices that its session is gone.
@@ -52,12 +54,12 @@ pub(crate) struct Outside {
 }
 
 impl Outside {
-    pub(crate) fn new(rng: Rng, weather: Weather) -> Self {
+    pub(crate) fn new(rng: Rng, weather: Weather, half: &'static dyn PlatformHalf) -> Self {
         Self {
             now: 1000,
             rng,
             weather,
-            platform: Platform::default(),
+            platform: Platform::new(half),
             server: Server::default(),
             images: HashMap::new(),
             steps: 0,

@@ -35,11 +35,13 @@ pub enum Planted {
     ChecksumOverlooked,
     /// The first block after a restart is asked for from the start of its file.
     BlockFromZero,
+    /// The question whether a Task is still to be done is answered without asking the platform.
+    CheckSkipped,
 }
 
 impl Planted {
     /// Every fault.
-    pub const ALL: [Planted; 15] = [
+    pub const ALL: [Planted; 16] = [
         Planted::SkipSync,
         Planted::ConfirmEarly,
         Planted::WrongOffset,
@@ -55,5 +57,6 @@ impl Planted {
         Planted::NoTimer,
         Planted::ChecksumOverlooked,
         Planted::BlockFromZero,
+        Planted::CheckSkipped,
     ];
 }

@@ -1,6 +1,8 @@
 //! The platform as a value: otaru-fleet's decisions and the dialect's platform half, without sockets or a store.
 
-use std::collections::HashMap;
+mod onenet;
+
+use std::collections::{HashMap, HashSet};
 
 use otaru_fleet::{
     CampaignId, Candidate, Dialect, Known, NewPackage, Order, PackageId, Plan, Rules, Task, TaskId,
@@ -8,28 +10,43 @@ use otaru_fleet::{
 };
 use otaru_wire::{
     BlockRequest, DeviceId, Module, Notice, Report, Version,
-    dialect::{PlatformHalf, Question, aliyun},
+    dialect::{PlatformHalf, Question, Uplink},
     mqtt::Message,
 };
 
 use crate::{server::LINK_LIFE_MS, violation::Violation};
 
 /// Where the virtual clock begins, in milliseconds since 1970.
-const EPOCH_MS: u64 = 1_700_000_000_000;
+pub(crate) const EPOCH_MS: u64 = 1_700_000_000_000;
 
 /// What the platform knows.
-#[derive(Debug, Default)]
 pub(crate) struct Platform {
+    half: &'static dyn PlatformHalf,
     packages: Vec<NewPackage>,
     pub(crate) tasks: Vec<Task>,
     versions: HashMap<(DeviceId, Module), Version>,
     campaigns: u64,
     links: u64,
+    /// Who asked whether its Task is still to be done, since it last fetched.
+    checked: HashSet<DeviceId>,
     /// The first promise that did not hold.
     pub(crate) violation: Option<Violation>,
 }
 
 impl Platform {
+    pub(crate) fn new(half: &'static dyn PlatformHalf) -> Self {
+        Self {
+            half,
+            packages: Vec::new(),
+            tasks: Vec::new(),
+            versions: HashMap::new(),
+            campaigns: 0,
+            links: 0,
+            checked: HashSet::new(),
+            violation: None,
+        }
+    }
+
     pub(crate) fn add(&mut self, package: NewPackage) -> u64 {
         self.packages.push(package);
         self.packages.len() as u64
@@ -106,6 +123,24 @@ impl Platform {
         self.tasks.iter().any(|task| !task.state.is_end())
     }
 
+    fn is_of(&self, id: TaskId, device: &DeviceId) -> bool {
+        self.task(id).is_some_and(|task| task.device == *device)
+    }
+
+    /// What a module runs, and what that makes of its Task. The Task that is still to be told.
+    fn note_version(
+        &mut self,
+        device: &DeviceId,
+        module: &Module,
+        version: &Version,
+        now: u64,
+    ) -> Option<TaskId> {
+        self.versions.insert((device.clone(), module.clone()), version.clone());
+        let id = self.open(device, module).map(|task| task.id)?;
+        self.change(id, |task, at| task.on_version(module, version, at), now);
+        self.open(device, module).filter(|task| may_be_told(task, now)).map(|task| task.id)
+    }
+
     fn open(&self, device: &DeviceId, module: &Module) -> Option<&Task> {
         self.tasks
             .iter()
@@ -139,20 +174,22 @@ impl Platform {
 
     /// Hears a device's message and gives what is sent to it.
     pub(crate) fn hear(&mut self, device: &DeviceId, message: &Message, now: u64) -> Vec<Message> {
-        if !aliyun::Platform.may_publish(device, &message.topic) {
+        if !self.half.may_publish(device, &message.topic) {
             return self.misunderstood(format!("topic {}", message.topic));
         }
-        let uplink = match aliyun::Platform.read_report(&message.topic, &message.payload) {
+        let uplink = match self.half.read_report(&message.topic, &message.payload) {
             Ok(uplink) => uplink,
             Err(error) => return self.misunderstood(error.to_string()),
         };
+        let mut answers: Vec<_> = self.half.write_receipt(&message.topic, &uplink).into_iter().collect();
+        answers.extend(self.heard(device, &message.topic, uplink, now));
+        answers
+    }
+
+    fn heard(&mut self, device: &DeviceId, topic: &str, uplink: Uplink, now: u64) -> Vec<Message> {
         match uplink.report {
             Report::Version { module, version } => {
-                self.versions.insert((device.clone(), module.clone()), version.clone());
-                let Some(id) = self.open(device, &module).map(|task| task.id) else { return Vec::new() };
-                self.change(id, |task, at| task.on_version(&module, &version, at), now);
-                let open =
-                    self.open(device, &module).filter(|task| may_be_told(task, now)).map(|task| task.id);
+                let open = self.note_version(device, &module, &version, now);
                 open.and_then(|id| self.push(id, now)).into_iter().collect()
             }
             Report::Progress { module, step, description, .. } => {
@@ -161,11 +198,14 @@ impl Platform {
                 }
                 Vec::new()
             }
-            Report::Query { module, .. } => {
-                let id = self.open(device, &module).filter(|task| may_be_told(task, now)).map(|task| task.id);
+            Report::Query { module, wanted, .. } => {
+                let asked_for = |task: &&Task| {
+                    may_be_told(task, now) && wanted.as_ref().is_none_or(|wanted| *wanted == task.version)
+                };
+                let id = self.open(device, &module).filter(asked_for).map(|task| task.id);
                 let notice = id.and_then(|id| self.notice(id, now));
-                let question = Question { topic: &message.topic, device, id: &uplink.id, wanted: None };
-                match aliyun::Platform.write_answer(&question, notice.as_ref()) {
+                let question = Question { topic, device, id: &uplink.id, wanted: wanted.as_ref() };
+                match self.half.write_answer(&question, notice.as_ref()) {
                     Ok(answer) => {
                         if let Some(id) = id {
                             self.change(id, Task::on_asked, now);
@@ -175,11 +215,18 @@ impl Platform {
                     Err(error) => self.misunderstood(error.to_string()),
                 }
             }
+            Report::NoticeTaken { .. } => {
+                let mut open = self.open_ids();
+                open.retain(|id| self.is_of(*id, device));
+                for id in open {
+                    self.change(id, Task::on_answered, now);
+                }
+                Vec::new()
+            }
             // Answered where the files are: `Outside::answer_block`.
             Report::Block(_) => Vec::new(),
             other @ (Report::ConfigQuery
             | Report::ConfigTaken { .. }
-            | Report::NoticeTaken { .. }
             | Report::TaskCheck { .. }
             | Report::Done { .. }
             | Report::Gateway(_)) => self.misunderstood(format!("{other:?}, which nothing here offers")),
@@ -206,7 +253,7 @@ impl Platform {
     fn push(&mut self, id: TaskId, now: u64) -> Option<Message> {
         let notice = self.notice(id, now)?;
         let device = self.task(id)?.device.clone();
-        match aliyun::Platform.write_notice(&device, EPOCH_MS + now, &notice) {
+        match self.half.write_notice(&device, EPOCH_MS + now, &notice) {
             Ok(message) => {
                 self.change(id, Task::on_notified, now);
                 Some(message)

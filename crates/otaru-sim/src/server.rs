@@ -63,6 +63,11 @@ impl Server {
         self.files.insert((package, file), served);
     }
 
+    /// How long the file is that is served there now, in bytes.
+    pub(crate) fn size(&self, place: (u64, usize)) -> u64 {
+        self.files.get(&place).map_or(0, |served| served.now.len() as u64)
+    }
+
     /// Whoever broke the files has repaired them.
     pub(crate) fn restore(&mut self) {
         for served in self.files.values_mut().filter(|served| served.generation != 0) {
@@ -77,6 +82,15 @@ impl Server {
         Answer { head, body: b"error".to_vec(), end: End::Whole, generation: 0, pause: 1 }
     }
 
+    /// Another file takes the place of that one; only its length tells.
+    pub(crate) fn lengthen(&mut self, place: (u64, usize)) {
+        if let Some(served) = self.files.get_mut(&place) {
+            self.replaced += 1;
+            self.causes += 1;
+            served.replace(self.replaced, 7);
+        }
+    }
+
     /// The block asked for; none if there is no such file, or none so long. A stream has no validator, so that a file which
     /// is replaced by another is told by its length alone.
     pub(crate) fn block(
@@ -85,12 +99,10 @@ impl Server {
         request: &BlockRequest,
         replaced: bool,
     ) -> Option<Block> {
-        let served = self.files.get_mut(&place)?;
         if replaced {
-            self.replaced += 1;
-            self.causes += 1;
-            served.replace(self.replaced, 7);
+            self.lengthen(place);
         }
+        let served = self.files.get_mut(&place)?;
         let start = usize::try_from(request.offset).ok()?;
         let end = served.now.len().min(start.saturating_add(request.len as usize));
         let bytes = served.now.get(start..end)?.to_vec();

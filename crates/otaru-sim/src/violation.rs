@@ -30,6 +30,9 @@ pub enum Violation {
     /// A link that was refused was asked again.
     #[error("a refused link was asked again: {0}")]
     RefusedLink(String),
+    /// A piece was fetched though nobody had asked whether the Task is still to be done.
+    #[error("{0} fetched a piece without asking whether its task is still to be done")]
+    Unchecked(String),
     /// More requests in a minute than backing off allows.
     #[error("{0} requests without a new byte within a minute")]
     Storm(usize),

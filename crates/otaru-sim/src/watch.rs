@@ -3,13 +3,16 @@
 use std::collections::{HashSet, VecDeque};
 
 use otaru_core::{Event, Record};
-use otaru_wire::{Module, Report, Step};
+use otaru_wire::{Module, Report, Step, dialect::onenet::Ask};
 
 use crate::violation::Violation;
 
 /// Requests in a minute that bring no new byte. Backing off from one second allows eight, five fresh links with the
 /// request after each ten more.
 const MOST_FRUITLESS: usize = 20;
+/// The same where the platform is asked by calls: each question for a link is said again by itself until it is answered, and each
+/// session that comes up asks once more.
+const MOST_FRUITLESS_BY_CALLS: usize = 40;
 const MINUTE_MS: u64 = 60_000;
 
 /// Turns that devices' journeys took, added up.
@@ -77,6 +80,7 @@ pub(crate) struct Watch {
     pub(crate) healthy: bool,
     /// Requests since the last stored byte, within the last minute.
     fruitless: VecDeque<u64>,
+    most_fruitless: usize,
     refused: HashSet<String>,
     versions: (u32, u32),
     last_percent_at: Option<u64>,
@@ -89,6 +93,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    pub(crate) fn new(by_calls: bool) -> Self {
+        let most_fruitless = if by_calls { MOST_FRUITLESS_BY_CALLS } else { MOST_FRUITLESS };
+        Self { most_fruitless, ..Self::default() }
+    }
+
     pub(crate) fn broken(&mut self, violation: Violation) {
         self.violation.get_or_insert(violation);
     }
@@ -133,6 +142,20 @@ impl Watch {
         }
     }
 
+    /// A call goes out. It may have waited its turn, so two percentages may be closer than they were decided.
+    pub(crate) fn called(&mut self, ask: &Ask, now: u64) {
+        match ask {
+            Ask::Version(_) => self.versions.0 += 1,
+            Ask::Check(_) => self.request(now),
+            _ => {}
+        }
+    }
+
+    /// A call comes to nothing: it may be said again, and what a session begins with, too.
+    pub(crate) fn call_failed(&mut self, modules: u32) {
+        self.versions.1 += 1 + modules;
+    }
+
     /// All outputs are done: reports of a version must have had reasons.
     pub(crate) fn drained(&mut self) {
         self.ending = false;
@@ -147,7 +170,7 @@ impl Watch {
             self.fruitless.pop_front();
         }
         self.fruitless.push_back(now);
-        if self.fruitless.len() > MOST_FRUITLESS {
+        if self.fruitless.len() > self.most_fruitless {
             self.broken(Violation::Storm(self.fruitless.len()));
         }
     }

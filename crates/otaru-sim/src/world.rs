@@ -54,10 +54,10 @@ impl World {
         let timeout = Duration::from_secs(3600 * if rng.per_mille(500) { 1 } else { 24 });
         let rules = Rules { timeout, ..rules(options.seed) };
         let policy = policy(options.form, &mut rng);
-        let mut outside = Outside::new(rng, options.weather.clone());
+        let mut outside = Outside::new(rng, options.weather.clone(), options.form.platform());
         let module = options.form.module();
         let old = Version::new("1.0.0")?;
-        let running: Vec<_> = [Module::default(), Module::new("mcu")?]
+        let running: Vec<_> = [Module::default(), options.form.part()]
             .into_iter()
             .map(|module| (module, old.clone()))
             .collect();
@@ -85,8 +85,8 @@ impl World {
         let devices = ids.into_iter().enumerate().map(|(index, id)| {
             let (planted, seed) = (options.planted, options.seed + index as u64);
             let (policy, tries, remains) = (policy.clone(), options.tries, options.size as usize + 1000);
-            let dialect = options.form.dialect();
-            let options = DeviceOptions { index, id, policy, remains, tries, planted, dialect, seed };
+            let form = options.form;
+            let options = DeviceOptions { index, id, policy, remains, tries, planted, form, seed };
             Device::new(options, &outside, &running)
         });
         let devices: Vec<_> = devices.collect();
@@ -155,6 +155,11 @@ impl World {
             Happening::Down { device, session, message } => {
                 if let Some(device) = self.devices.get_mut(device) {
                     device.receive(outside, session, message);
+                }
+            }
+            Happening::Call { device, boot, request, call } => {
+                if let Some(device) = self.devices.get_mut(device) {
+                    device.called(outside, boot, request, &call);
                 }
             }
             Happening::Connect { device, boot } => {

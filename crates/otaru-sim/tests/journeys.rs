@@ -111,6 +111,7 @@ fn planted_faults_break_the_promises_that_speak_of_them() {
         (Planted::NoTimer, Violation::NoEnd(text())),
         (Planted::ChecksumOverlooked, Violation::StartedOver(text())),
         (Planted::BlockFromZero, Violation::FetchedTwice { file: 0, byte: 0 }),
+        (Planted::CheckSkipped, Violation::Unchecked(text())),
     ] {
         let (found, _) = hunt(planted).unwrap();
         assert_eq!(discriminant(&found), discriminant(&violation), "{planted:?}: {found}");

@@ -7,7 +7,7 @@ use super::{Device, Flow, Marker};
 use crate::{
     outside::{Happening, Outside},
     planted::Planted,
-    server::{End, Server},
+    server::{Answer, End, Server},
     violation::Violation,
     weather::Weather,
 };
@@ -18,7 +18,8 @@ const REFUSING: [u16; 4] = [401, 403, 404, 410];
 impl Device {
     pub(super) fn perform(&mut self, outside: &mut Outside, output: Output) -> Flow {
         match output {
-            Output::Subscribe(_) | Output::Call { .. } => {}
+            Output::Subscribe(_) => {}
+            Output::Call { request, call } => self.call(outside, request, call),
             Output::Publish(message) => self.publish(outside, message),
             Output::Prepare { module, sizes, resume } => self.prepare(outside, module, &sizes, resume),
             Output::Fetch { request, url, range, etag } => self.fetch(outside, request, url, range, etag),
@@ -84,6 +85,9 @@ impl Device {
         mut etag: Option<String>,
     ) {
         self.fetch = Some(request);
+        if let Some(generation) = self.options.form.generation() {
+            return self.fetch_own(outside, generation, request, url, range);
+        }
         let Some(file) = url.split(['/', '?']).nth(4).and_then(|file| file.parse().ok()) else {
             return self.watch.broken(Violation::Misunderstood(url));
         };
@@ -111,6 +115,11 @@ impl Device {
         if self.planted(Planted::NoEtag) {
             answer.head.headers.0.retain(|(name, _)| name != "ETag");
         }
+        self.come(outside, request, answer);
+    }
+
+    /// An answer comes, piece by piece.
+    pub(super) fn come(&mut self, outside: &mut Outside, request: RequestId, answer: Answer) {
         let (device, boot, generation) = (self.options.index, self.boot, answer.generation);
         let mut at = outside.now + outside.rng.between(5, 400);
         let mut come = |outside: &mut Outside, input, pause| {
@@ -231,7 +240,7 @@ impl Device {
     }
 
     /// A planted fault: the marker is set although nothing was proven.
-    fn activate_unproven(&mut self, outside: &mut Outside) {
+    pub(super) fn activate_unproven(&mut self, outside: &mut Outside) {
         let Some(task) = self.updater.as_ref().and_then(otaru_core::Updater::task) else { return };
         let on_trial =
             self.markers.iter().any(|marker| marker.module == task.module && marker.trial.is_some());

@@ -3,7 +3,7 @@
 use otaru_core::Input;
 use otaru_wire::{
     BlockRequest, Report,
-    dialect::{PlatformHalf, Uplink, aliyun},
+    dialect::Uplink,
     mqtt::{Message, Qos},
 };
 
@@ -54,7 +54,9 @@ impl Device {
         self.link.session = Some(self.link.sessions);
         self.link.alive = self.link.session;
         (self.link.up_at, self.link.down_at) = (outside.now, outside.now);
-        self.watch.connected(self.markers.len() as u32);
+        if self.options.form.generation().is_none() {
+            self.watch.connected(self.markers.len() as u32);
+        }
         for (number, message) in self.link.unacknowledged.clone() {
             self.send(outside, Some(number), message);
         }
@@ -88,7 +90,7 @@ impl Device {
         }
         let mut answers = outside.platform.hear(&self.options.id, message, outside.now);
         if let Ok(Uplink { id, report: Report::Block(request), .. }) =
-            aliyun::Platform.read_report(&message.topic, &message.payload)
+            self.options.form.platform().read_report(&message.topic, &message.payload)
         {
             let Answers { messages, delay } = outside.answer_block(&self.options.id, &id, &request);
             self.link.down_at = self.link.down_at.max(outside.now) + delay;
@@ -127,7 +129,7 @@ impl Device {
         if self.planted(Planted::BlockFromZero) {
             self.ask_from_zero(&mut message);
         }
-        let report = match aliyun::Platform.read_report(&message.topic, &message.payload) {
+        let report = match self.options.form.platform().read_report(&message.topic, &message.payload) {
             Ok(uplink) => uplink.report,
             Err(error) => return self.watch.broken(Violation::Misunderstood(error.to_string())),
         };
@@ -151,13 +153,13 @@ impl Device {
     /// A planted fault: what the Record says of stored bytes is forgotten when the first block after a restart is asked for.
     fn ask_from_zero(&mut self, message: &mut Message) {
         let Ok(Uplink { report: Report::Block(request), .. }) =
-            aliyun::Platform.read_report(&message.topic, &message.payload)
+            self.options.form.platform().read_report(&message.topic, &message.payload)
         else {
             return;
         };
         if self.boot > 1 && !self.stored_since_boot {
             let again = Report::Block(BlockRequest { offset: 0, ..request });
-            if let Some(asked) = self.options.dialect.write_report(&self.options.id, 0, &again) {
+            if let Some(asked) = self.options.form.dialect().write_report(&self.options.id, 0, &again) {
                 *message = asked;
             }
         }
