@@ -144,9 +144,11 @@ impl Context {
         lost
     }
 
-    /// What was just answered need not be said again.
-    pub(crate) fn unsay(&mut self, report: &Report) {
-        self.calls.waiting.retain(|word| word.report != *report);
+    /// A version that was just heard need not be said again.
+    pub(crate) fn unsay_version(&mut self, heard: &Report) {
+        if matches!(heard, Report::Version { .. }) {
+            self.calls.waiting.retain(|word| word.report != *heard);
+        }
     }
 
     /// A Task that is no longer in hand is neither checked nor told of percentages any more.

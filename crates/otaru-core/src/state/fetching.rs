@@ -109,7 +109,10 @@ enum Next {
 impl Fetching {
     /// A Task that was just accepted and is being saved.
     pub(crate) fn begin(cx: &mut Context, task: Task) -> State {
-        cx.report_percent(&task.notice, 0);
+        // Who is asked whether a named Task is still to be done knows that it begins, and some refuse 0 % (onenet §6).
+        if task.notice.task_name().is_none() {
+            cx.report_percent(&task.notice, 0);
+        }
         let pace = Pace::reported(0, cx.now);
         Self::next(cx, task, pace, false, |state, _| state.after_save(Next::Fetch))
     }

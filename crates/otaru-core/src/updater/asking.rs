@@ -57,9 +57,12 @@ impl Updater {
                         self.settled(&asked, word);
                         self.regained(was_connected);
                         if !was_connected {
-                            self.cx.unsay(&asked); // it was said just now
+                            self.cx.unsay_version(&asked);
                         }
                         self.cx.call_done();
+                        if !self.cx.is_telling() {
+                            self.told(&asked);
+                        }
                     }
                 }
             }
@@ -96,7 +99,8 @@ impl Updater {
                         None => self.give(Cue::Notice(*notice)),
                         Some(reason) => ignore(&mut self.cx, reason),
                     },
-                    Ok(Answered::Paused) if of_task => self.give(Cue::Checked(Ok(Answered::Paused))),
+                    // What somebody refuses to tell is no word that the Task is over.
+                    Ok(Answered::Paused) | Err(_) if of_task => self.give(Cue::Checked(word)),
                     _ if of_task => self.give(Cue::NoTask),
                     _ => {}
                 }
@@ -115,7 +119,6 @@ impl Updater {
         if matches!(asked, Report::Progress { step: Step::Failed(_), .. }) {
             self.cx.told_failure(asked);
         }
-        self.told(asked);
     }
 
     /// Whoever waits to have told how far the Task is need not wait any more.

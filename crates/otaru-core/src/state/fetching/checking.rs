@@ -23,6 +23,7 @@ impl Fetching {
     pub(super) fn check(mut self, cx: &mut Context, announce: bool) -> State {
         let named = self.task.notice.task_name().cloned();
         if named.is_some_and(|task| cx.publish(&Report::TaskCheck { task })) {
+            cx.timers.clear(Timer::Stall); // a call has a time of its own
             self.phase = Phase::Checking(announce);
             return State::Fetching(self);
         }
@@ -47,6 +48,7 @@ impl Fetching {
                 self.fetch(cx, announce)
             }
             (Err(error), Phase::Checking(_)) => self.retry(cx, error.into()),
+            (Err(_), Phase::AwaitingLink) => self.ask_for_link(cx),
             _ => State::Fetching(self),
         }
     }

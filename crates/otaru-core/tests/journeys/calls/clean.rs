@@ -28,7 +28,7 @@ fn a_task_of_each_generation_is_asked_for_fetched_in_pieces_and_told_to_its_end(
             [Version, Version, Check, Check],
             "both modules, then what there is for them"
         );
-        assert_eq!((world.platform.steps.first(), world.asked(Step)), (Some(&0), world.platform.steps.len()));
+        assert_eq!(world.asked(Step), world.platform.steps.len(), "no step was refused");
         assert_eq!(world.platform.steps[world.platform.steps.len() - 2..], [100, 201]);
         let told = world.platform.versions.last().unwrap();
         assert!(

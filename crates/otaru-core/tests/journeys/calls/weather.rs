@@ -107,6 +107,23 @@ fn an_update_succeeds_though_every_call_fails_now_and_then() {
     }
 }
 
+/// The call has a time of its own: the silence of the last piece does not go on behind it.
+#[test]
+fn a_task_check_that_takes_long_costs_no_try_of_its_file() {
+    for lost in 1..8 {
+        let mut world = World::offered(Generation::Fuse, order());
+        world.run_until(|world| world.stored >= 1500);
+        for nth in 0..lost {
+            world.fault(What::TaskCheck, if nth % 2 == 0 { Fault::Lost } else { Fault::Unreachable });
+        }
+        world.run();
+        world.assert_updated();
+        assert_eq!(world.asked(What::Download), 3, "{lost} lost");
+        let silent = |event: &Event| matches!(event, Event::Retrying { .. });
+        assert_eq!(world.count(silent), lost);
+    }
+}
+
 /// The image is verified and the network is gone: the device installs, and success is told by the version.
 #[test]
 fn a_device_that_cannot_tell_100_installs_all_the_same() {

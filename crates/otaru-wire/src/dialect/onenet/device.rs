@@ -290,13 +290,14 @@ fn file_error(refusal: DownloadRefusal, generation: Generation) -> FileError {
     }
 }
 
-/// What an HTTP status means that is no success.
+/// What an HTTP status means that is no success. It is no word of the platform about what was asked: whoever stands before it
+/// may have said so.
 fn http_error(status: u16) -> AnswerError {
     let code = status.into();
     match status {
         401 | 403 => AnswerError::NotAuthentic { code },
         408 | 429 => AnswerError::Unable { code, meaning: "HTTP says to come back later" },
-        400..500 => AnswerError::Refused { code, meaning: "HTTP says that there is no such call" },
+        400..500 => AnswerError::Unable { code, meaning: "HTTP says that there is no such call" },
         _ => AnswerError::Unable { code, meaning: "the HTTP status has no answer" },
     }
 }

@@ -240,10 +240,10 @@ fn a_task_check_goes_on_for_three_states_and_ends_for_three() {
 
 #[test]
 fn an_http_status_that_is_no_success_says_nothing_of_the_task() {
-    for (status, passes) in [(500, true), (503, true), (429, true), (302, true), (401, true), (404, false)] {
+    for status in [302, 400, 401, 403, 404, 410, 429, 500, 503] {
         let told = answer(status, r#"{"errno":0,"error":"succ"}"#);
         let error = DEVICE_TID.read_answer(&samples::named(), &query(), &told).unwrap_err();
-        assert_eq!(error.may_pass(), passes, "{status}: {error}");
+        assert!(error.may_pass(), "{status}: {error}");
     }
     for body in ["", "<html>", r#"{"errno":"x"}"#, "[]", &"{".repeat(5000)] {
         let error = DEVICE_TID.read_answer(&samples::named(), &query(), &answer(200, body)).unwrap_err();
