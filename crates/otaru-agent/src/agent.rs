@@ -221,6 +221,9 @@ impl Agent {
             }
             self.timers(observer);
         };
+        if exit == Exit::Stopped {
+            self.hear_out(observer);
+        }
         for device in self.devices.values_mut() {
             device.tell_traffic(&self.shared, observer);
         }

@@ -30,6 +30,7 @@ pub(crate) struct Calls {
     base: String,
     half: &'static dyn CallHalf,
     credentials: Credentials,
+    under_way: u32,
 }
 
 impl Calls {
@@ -41,24 +42,35 @@ impl Calls {
         deliver: impl Fn(CallId, Result<Answer, FetchError>) -> bool + Send + 'static,
     ) -> io::Result<Self> {
         let base = options.base.clone();
-        Ok(Self { caller: Caller::start(options, deliver)?, base, half, credentials })
+        Ok(Self { caller: Caller::start(options, deliver)?, base, half, credentials, under_way: 0 })
     }
 
     /// Signs a call and makes it, behind those that were made before.
     ///
     /// # Errors
     /// The device's secret is none of this dialect: the configuration's fault, which it is checked for.
-    pub(crate) fn make(&self, id: CallId, mut call: Call) -> Result<(), FetchError> {
+    pub(crate) fn make(&mut self, id: CallId, mut call: Call) -> Result<(), FetchError> {
         call.headers.add("Authorization", self.authorization()?);
         self.caller.call(id, call);
+        self.under_way = self.under_way.saturating_add(1);
         Ok(())
+    }
+
+    /// What came of a call was delivered.
+    pub(crate) fn ended(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// True until what came of every call was delivered.
+    pub(crate) fn is_calling(&self) -> bool {
+        self.under_way > 0
     }
 
     /// Asks whether the platform is there and believes the device: its answer is for [`Calls::believed`].
     ///
     /// # Errors
     /// As [`Calls::make`].
-    pub(crate) fn probe(&self) -> Result<(), FetchError> {
+    pub(crate) fn probe(&mut self) -> Result<(), FetchError> {
         let call = self.half.write_probe(&self.credentials.id);
         self.make(CallId::Probe, call.map_err(|error| FetchError::BadUrl(error.to_string()))?)
     }
@@ -127,7 +139,7 @@ mod tests {
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
             wire.write_all((head + body).as_bytes()).is_ok()
         });
-        let (calls, answers) = calls(format!("http://{server}"), "a2V5");
+        let (mut calls, answers) = calls(format!("http://{server}"), "a2V5");
         calls.probe().unwrap();
         let answer = answers.recv_timeout(Duration::from_secs(30)).unwrap().unwrap();
         let (url, proof) = calls.locate("/fuse-ota/p/d/7/download".into()).unwrap();
@@ -152,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_no_key_signs_nothing_and_is_not_told() {
-        let (calls, answers) = calls("http://127.0.0.1:1".into(), "(s3cret)");
+        let (mut calls, answers) = calls("http://127.0.0.1:1".into(), "(s3cret)");
         let error = calls.make(CallId::Updater(RequestId(1)), get("/")).unwrap_err();
         assert!(
             error.to_string().contains("it cannot be signed") && !error.to_string().contains("s3cret"),

@@ -307,6 +307,29 @@ fn a_platform_that_is_away_for_a_while_is_asked_again() {
 }
 
 #[test]
+fn a_device_that_is_stopped_at_its_update_has_told_it_before_it_ends() {
+    for generation in Generation::ALL {
+        let platform = Onenet::start(generation);
+        platform.offer(&target("default", "2.0.0", &[image(12, 10_000)]));
+        let events = platform.device("", QUICK).run_to_the_end();
+        assert!(matches!(events.last(), Some(AgentEvent::Updated { .. } | AgentEvent::Online)), "{events:?}");
+        assert_eq!(platform.world().status, Some(Status::Succeeded));
+        assert_eq!(platform.steps().last(), Some(&201));
+    }
+}
+
+#[test]
+fn a_silent_platform_keeps_nobody_from_stopping() {
+    let platform = Onenet::start(Generation::Fuse);
+    platform.change(|world| world.silent = true);
+    let begin = std::time::Instant::now();
+    let (exit, _) = platform.device("", QUICK).run(|event| matches!(event, AgentEvent::Started { .. }));
+    assert_eq!(exit, Exit::Stopped);
+    assert!(begin.elapsed() < PATIENCE / 3, "{:?}", begin.elapsed());
+    platform.change(|world| world.silent = false);
+}
+
+#[test]
 fn orders_reach_a_device_without_a_session() {
     let platform = Onenet::start(Generation::Fuse);
     let device = platform.device("", "[policy]\nmode = \"standard\"\npoll_interval_s = 3600");

@@ -1,14 +1,38 @@
 //! What the answer to a call tells of the way to the platform, beside what it tells the updater.
 
+use std::time::{Duration, Instant};
+
 use otaru_core::{FetchError, Input};
 use otaru_wire::http::Answer;
 
 use super::{
-    Shared,
+    Agent, Shared,
     device::{Device, Observer},
     millis,
 };
-use crate::{calls::CallId, events::AgentEvent};
+use crate::{
+    calls::{CallId, Calls},
+    events::AgentEvent,
+    handle::Wake,
+};
+
+/// How long an agent that is to stop waits for its last calls.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+impl Agent {
+    /// A device that has nothing to do is to have told what it did: its success above all.
+    pub(super) fn hear_out(&mut self, observer: &mut Observer<'_>) {
+        let end = Instant::now() + LAST_WORDS;
+        let idle = |agent: &Self| agent.devices.values().all(|device| device.updater.task().is_none());
+        while idle(self) && self.shared.calls.as_ref().is_some_and(Calls::is_calling) {
+            match self.mailbox.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(wake @ Wake::Answered(..)) => self.wake(wake, observer),
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
 
 impl Device {
     /// A call was answered, or not.
@@ -19,10 +43,11 @@ impl Device {
         shared: &mut Shared,
         observer: &mut Observer<'_>,
     ) {
-        let reached = match (&result, &shared.calls) {
-            (Ok(answer), Some(calls)) => calls.believed(answer).map_err(|error| error.to_string()),
-            (Ok(_), None) => return,
-            (Err(error), _) => Err(error.to_string()),
+        let Some(calls) = &mut shared.calls else { return };
+        calls.ended();
+        let reached = match &result {
+            Ok(answer) => calls.believed(answer).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
         };
         if reached.is_ok() && !self.online {
             self.online = true;

@@ -33,14 +33,14 @@ impl Health {
 }
 
 impl Device {
-    pub(super) fn check_health(&mut self, module: &Module, shared: &Shared) {
+    pub(super) fn check_health(&mut self, module: &Module, shared: &mut Shared) {
         if let Some(error) = self.unsettled.get(module) {
             return self.health_answer(HealthVerdict::Sick(error.to_string()));
         }
         if self.online {
             return self.ask_program(shared);
         }
-        self.health = match (&shared.calls, &self.health) {
+        self.health = match (&mut shared.calls, &self.health) {
             (None, _) => Health::AwaitingPlatform(shared.clock.now() + shared.health_interval),
             (Some(_), Health::Probing) => Health::Probing,
             (Some(calls), _) => match calls.probe() {

@@ -145,8 +145,8 @@ impl Shared {
     }
 
     /// Makes a call to the platform.
-    pub(super) fn call(&self, id: RequestId, call: Call) -> Result<(), FetchError> {
-        match &self.calls {
+    pub(super) fn call(&mut self, id: RequestId, call: Call) -> Result<(), FetchError> {
+        match &mut self.calls {
             Some(calls) => calls.make(CallId::Updater(id), call),
             None => Err(FetchError::BadUrl("there is no [platform] to call".to_owned())),
         }

@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) refuse_after: Option<(u64, DownloadRefusal)>,
     /// The bytes served are not those that were announced.
     pub(crate) spoilt: bool,
+    /// Nothing is answered until it speaks again.
+    pub(crate) silent: bool,
     /// The answer to everything is HTTP status 401.
     pub(crate) unauthorized: bool,
     /// How many requests were answered so.
@@ -151,6 +153,7 @@ fn wait<'a>(shared: &'a Shared, what: &str, mut wanted: impl FnMut(&World) -> bo
 /// Answers one request; none closes the connection.
 fn answer(shared: &Shared, generation: Generation, text: &str, wire: &mut dyn Wire) -> Option<()> {
     let call = read_call(text);
+    drop(wait(shared, "it speaks again", |world| !world.silent));
     if shared.0.lock().unwrap().unauthorized {
         shared.0.lock().unwrap().turned_away += 1;
         shared.1.notify_all();
