@@ -242,6 +242,19 @@ fn gateway() {
 }
 
 #[test]
+fn onenet() {
+    let mut lab = Lab::start();
+    lab.platform.answer(&["product", "create", "PrdTest001", "--dialect", "onenet"]);
+    lab.device("PrdTest001", "meter-01", "DEVICE_SECRET");
+    let files = [image(13, 150_000)];
+    let campaign = lab.campaign_of("PrdTest001", "2.0.0", &files, &["--digest", "md5"]);
+    let url = format!("http://{}", lab.platform.http);
+    lab.run_with("onenet", &[&url, "PrdTest001", "meter-01", "meter-01"]).succeeds();
+    lab.assert_succeeded(&campaign);
+    lab.assert_runs("meter-01", "default", &files);
+}
+
+#[test]
 fn mqtt_download() {
     let lab = Lab::start();
     let files = [image(9, 150_001)];
