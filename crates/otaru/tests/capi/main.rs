@@ -1,6 +1,8 @@
 //! The C libraries: C programs as a user would write them, built by the C compiler, against a platform that runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../../../otaru-agent/tests/common/certificates.rs"]
+mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 
@@ -17,3 +19,4 @@ mod lab;
 mod onenet;
 mod onenet_headers;
 mod onenet_platform;
+mod tls;

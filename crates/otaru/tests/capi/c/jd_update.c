@@ -1,6 +1,6 @@
 /* One update of a JD device, as JD's documents describe a program (jd-iot-engine, section 6.4).
  *
- * usage: jd_update HOST PORT PRODUCT IDENTIFIER SECRET VERSION FILE PIECE
+ * usage: jd_update HOST PORT PRODUCT IDENTIFIER SECRET VERSION FILE PIECE [CERTIFICATES]
  * Prints what happens. Ends with 0 when the firmware is in FILE and its version is told. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +40,18 @@ static void on_event(void *context, void *client, iot_mqtt_event_msg_pt msg)
     if (msg->event_type == IOT_MQTT_EVENT_DISCONNECT || msg->event_type == IOT_MQTT_EVENT_RECONNECT) {
         puts(msg->event_type == IOT_MQTT_EVENT_DISCONNECT ? "disconnected" : "reconnected");
     }
+}
+
+static char *text_of(const char *file)
+{
+    static char text[16384];
+    FILE *from = fopen(file, "rb");
+    if (from == NULL) {
+        return NULL;
+    }
+    text[fread(text, 1, sizeof text - 1, from)] = '\0';
+    fclose(from);
+    return text;
 }
 
 /* Returns what iot_ota_fetch_yield returned last. */
@@ -103,7 +115,7 @@ int main(int argc, char **argv)
     void *client;
     void *ota;
     int result = 1;
-    if (argc != 9) {
+    if (argc != 9 && argc != 10) {
         return 9;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -112,9 +124,11 @@ int main(int argc, char **argv)
     params.host = argv[1];
     params.port = (uint16_t)atoi(argv[2]);
     params.handle_event.h_fp = on_event;
+    params.pub_key = argc == 10 ? text_of(argv[9]) : NULL;
     client = iot_mqtt_construct(&params);
     ota = iot_ota_init(argv[3], argv[4], client);
     if (ota != NULL) {
+        otaru_jd_trust(ota, params.pub_key);
         puts("listening");
         result = run(client, ota);
         iot_ota_destroy(ota);
