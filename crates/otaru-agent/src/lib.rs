@@ -57,6 +57,7 @@ pub mod pieces {
     pub use crate::{
         backoff::{Backoff, Setback},
         link::tls::{decrypt, encrypt},
+        register::http::{PostFailed, post_form},
         tls::OwnCertificate,
     };
 }

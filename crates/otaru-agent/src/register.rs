@@ -4,7 +4,7 @@
 //! One thread asks, keeps and tells; it waits longer after each failure. What was granted is told only once it is kept, so
 //! a power cut between the answer and the file leaves a device that asks again.
 
-mod http;
+pub(crate) mod http;
 mod kept;
 mod mqtt;
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(crate) const UNKNOWN_OPTION: i32 = -0x0103;
 pub(crate) const MISSING_PRODUCT_KEY: i32 = -0x0104;
 pub(crate) const MISSING_DEVICE_NAME: i32 = -0x0105;
 pub(crate) const MISSING_DEVICE_SECRET: i32 = -0x0106;
+pub(crate) const MISSING_PRODUCT_SECRET: i32 = -0x0107;
 pub(crate) const MISSING_HOST: i32 = -0x0108;
 pub(crate) const EXEC_DISABLED: i32 = -0x0109;
 
@@ -31,6 +32,12 @@ pub(crate) const LOG_RECONNECTING: i32 = -0x0314;
 pub(crate) const LOG_DISCONNECT: i32 = -0x0316;
 pub(crate) const TOPIC_TOO_LONG: i32 = -0x031B;
 pub(crate) const PAYLOAD_TOO_LONG: i32 = -0x031C;
+
+pub(crate) const DYNREGMQ_NEED_REQUEST: i32 = -0x0502;
+pub(crate) const DYNREGMQ_TIMEOUT: i32 = -0x0503;
+pub(crate) const DYNREG_NEED_REQUEST: i32 = -0x0602;
+pub(crate) const DYNREG_INVALID_STATUS: i32 = -0x0603;
+pub(crate) const DYNREG_INVALID_SECRET: i32 = -0x0604;
 
 pub(crate) const PORT_NULL_POINTER: i32 = -0x0F01;
 pub(crate) const PORT_OUT_RANGE: i32 = -0x0F02;
@@ -54,6 +61,16 @@ pub(crate) const TLS_INVALID_CLIENT_KEY: i32 = -0x0F1A;
 pub(crate) const TLS_CONFIG_PSK_FAILED: i32 = -0x0F22;
 pub(crate) const TLS_INVALID_HANDSHAKE: i32 = -0x0F23;
 pub(crate) const QOS_CACHE_EXCEEDS_LIMIT: i32 = -0x0F28;
+
+pub(crate) const BLOCKS_HANDLE_NULL: i32 = -0x1D01;
+pub(crate) const BLOCKS_TASK_DEINIT: i32 = -0x1D02;
+pub(crate) const BLOCKS_ING: i32 = -0x1D04;
+pub(crate) const BLOCKS_FINISHED: i32 = -0x1D05;
+pub(crate) const BLOCKS_SUCCESS: i32 = -0x1D06;
+pub(crate) const BLOCKS_FAILED_TIMEOUT: i32 = -0x1D07;
+pub(crate) const BLOCKS_FAILED_MISMATCH: i32 = -0x1D08;
+pub(crate) const BLOCKS_FAILED_RECVERROR: i32 = -0x1D09;
+pub(crate) const BLOCKS_FILESIZE_ERROR: i32 = -0x1D0B;
 
 /// What a call gives if it panicked: a bug of ours, of which the SDK has no code.
 pub(crate) const ADAPTER_COMMON: i32 = -0x1000;

@@ -7,10 +7,18 @@
 #![allow(unreachable_pub, reason = "C reaches what is exported by its name")]
 #![deny(clippy::undocumented_unsafe_blocks, clippy::missing_safety_doc, unsafe_op_in_unsafe_fn)]
 
+mod blocks;
 mod code;
 mod download;
 mod given;
 mod mqtt;
 mod ota;
+mod registration;
 mod state;
 mod sysdep;
+
+/// A number that devices do not share.
+fn chance() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}

@@ -121,6 +121,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod block_download;
 mod config;
 mod context;
 mod download;
@@ -139,6 +140,7 @@ mod timers;
 mod trouble;
 mod updater;
 
+pub use block_download::{BlockDownload, BlockDownloadError, BlockDownloadOptions, BlockDownloadOutput};
 pub use download::{Download, DownloadError, DownloadInput, DownloadOptions, DownloadOutput};
 pub use event::{ConfigSummary, Event, Protocol, TaskSummary};
 pub use gateway::{Gateway, GatewayError, GatewayInput, GatewayOptions, GatewayOutput, GatewayPolicy};

@@ -55,6 +55,11 @@ enum State {
     Fetching(Box<Pull>),
     /// A thread reads from it.
     Reading,
+    /// It failed after bytes that were given: the next call tells.
+    Failed {
+        pull: Box<Pull>,
+        error: DownloadFailed,
+    },
     /// It broke; the next request comes then.
     Broken {
         pull: Box<Pull>,
@@ -136,6 +141,7 @@ impl Loading {
             match std::mem::replace(&mut inner.state, State::Reading) {
                 State::Fetching(pull) => (pull, inner.settings.buffer_len, patience, inner.request),
                 State::Broken { pull, until } => return self.renew(inner, pull, until),
+                State::Failed { pull, error } => return self.broken(inner, pull, &error),
                 other @ (State::Start | State::Reading) => {
                     inner.state = other;
                     return 0;
@@ -212,7 +218,11 @@ impl Loading {
             Stand::Missing if range_done => (of(Code::DownloadRangeFinished), percent),
             Stand::Missing => (i32::try_from(piece.bytes.len()).unwrap_or(i32::MAX), percent),
         };
-        inner.state = if code > 0 { State::Fetching(pull) } else { State::Over(code) };
+        inner.state = match piece.end {
+            _ if code <= 0 => State::Over(code),
+            Ok(()) => State::Fetching(pull),
+            Err(error) => State::Failed { pull, error },
+        };
         drop(inner);
         match stand {
             Stand::Right => log(of(Code::OtaDigestMatch), "the file is whole and right"),
@@ -318,8 +328,6 @@ fn read(pull: &mut Pull, wanted: usize, patience: Duration) -> Piece {
         match pull.read(rest, deadline.saturating_duration_since(Instant::now())) {
             Ok(Pulled::Bytes(len)) => filled += len,
             Ok(Pulled::Waiting | Pulled::Done) => break,
-            // Bytes that came before it are not lost: the next call meets the failure again, or none any more.
-            Err(_) if filled > 0 => break,
             Err(error) => {
                 end = Err(error);
                 break;

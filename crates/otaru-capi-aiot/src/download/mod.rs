@@ -5,6 +5,8 @@ mod loading;
 mod settings;
 mod tally;
 
+pub(crate) use loading::report;
+
 use std::{
     ffi::{c_uint, c_void},
     ptr,

@@ -6,7 +6,7 @@ mod session;
 mod settings;
 mod types;
 
-pub(crate) use session::Mqtt;
+pub(crate) use session::{Mqtt, open_code};
 pub(crate) use settings::device_id;
 
 use std::{

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     ffi::c_void,
-    hash::{BuildHasher, Hasher, RandomState},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -76,6 +75,11 @@ impl Mqtt {
             beat: Mutex::default(),
             own_tickets: Mutex::default(),
         }
+    }
+
+    /// The time of the session's clock.
+    pub(crate) fn now(&self) -> Instant {
+        self.session.now()
     }
 
     pub(crate) fn settings(&self) -> MutexGuard<'_, Settings> {
@@ -210,7 +214,7 @@ impl Mqtt {
         let failures = failures.min(MOST_FAILURES);
         let pause = match settings.reconnect_interval_ms {
             Some(interval) => interval.into(),
-            None => RECONNECT_MS * (u64::from(failures) + 1) - JITTER_MS + chance() % (2 * JITTER_MS),
+            None => RECONNECT_MS * (u64::from(failures) + 1) - JITTER_MS + crate::chance() % (2 * JITTER_MS),
         };
         Standing::Waiting { until: self.session.now() + Duration::from_millis(pause), failures }
     }
@@ -240,7 +244,7 @@ impl Mqtt {
 }
 
 /// What the SDK gives for a connect that failed. Its names of CONNACK's codes are one off (§1.5).
-fn open_code(error: &OpenError) -> i32 {
+pub(crate) fn open_code(error: &OpenError) -> i32 {
     match error {
         OpenError::Unknown(_) => DNS_FAILED,
         OpenError::TimedOut => CONNECT_TIMEOUT,
@@ -260,11 +264,6 @@ fn open_code(error: &OpenError) -> i32 {
         }
         OpenError::NotPrepared => NWK_CLOSED,
     }
-}
-
-/// A number that devices do not share.
-fn chance() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,7 +7,9 @@ mod certificates;
 mod common;
 
 mod aiot;
+mod aiot_flows;
 mod aiot_headers;
+mod aiot_links;
 mod aiot_valgrind;
 mod field;
 mod iotkit;
