@@ -19,4 +19,10 @@ impl Dialect {
     pub const fn says_silent(self) -> bool {
         matches!(self, Dialect::Jd)
     }
+
+    /// Do its devices ask for their tasks by themselves, without a connection that is held (onenet §1)? They make their own
+    /// links, too.
+    pub const fn asks(self) -> bool {
+        matches!(self, Dialect::Onenet)
+    }
 }

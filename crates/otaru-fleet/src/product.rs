@@ -23,13 +23,6 @@ named! {
     else UnknownDialect("no dialect is named {0:?} (known: aliyun, jd, onenet)")
 }
 
-impl Dialect {
-    /// Do its devices ask for their tasks by themselves, without a connection that is held?
-    pub const fn asks(self) -> bool {
-        matches!(self, Dialect::Onenet)
-    }
-}
-
 /// A text that must not reach a log. Only [`Secret::expose`] gives it out.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -66,8 +66,7 @@ impl Service {
         let DeviceOrder { id, secret, serial } = order;
         let dialect = self.store().product(&id.product).await?.dialect;
         let longest = self.inner.parts.links.longest_target(&id);
-        // A device of a dialect of questions makes its links itself.
-        if longest > MAX_TARGET_BYTES && dialect != Dialect::Onenet {
+        if longest > MAX_TARGET_BYTES && !dialect.asks() {
             return Err(ServiceError::LongLinks { len: longest });
         }
         let secret = secrets::brought_or_fresh(dialect, secret)?;

@@ -140,6 +140,18 @@ async fn a_file_that_cannot_be_had_is_refused_in_a_form_that_nobody_takes_for_it
     }
 }
 
+/// Names with characters that take three in a link are refused where the platform writes links; here devices make their own.
+#[tokio::test(start_paused = true)]
+async fn a_device_with_the_longest_name_is_taken_and_told_of_its_task() {
+    let mut world = platform().await;
+    let meter = world.device(&":".repeat(64)).await;
+    world.campaign(world.package("2.0.0", "default").await).await;
+    for generation in Generation::ALL {
+        let task = world.offered(generation, &meter).await.handle();
+        assert_eq!(world.asks(generation, &meter, &step(&task, 10)).await, Reply::Done);
+    }
+}
+
 /// Source: onenet §2.1 row 9.
 #[tokio::test(start_paused = true)]
 async fn a_device_learns_its_number_by_what_it_was_registered_with() {
