@@ -1,6 +1,8 @@
 //! What no single key can break.
 
-use super::{Config, ConfigError, DialectName, Proof, RebootMode, SubDevice, Way, install, sub_device};
+use super::{
+    Config, ConfigError, DialectName, PlatformConfig, Proof, RebootMode, SubDevice, Way, install, sub_device,
+};
 
 /// The key to look at, and what is wrong with it.
 pub(crate) type Wrong = (&'static str, String);
@@ -41,12 +43,7 @@ impl Config {
                 return wrong("broker.ca", "it needs tls = true, or a registration by https");
             }
         }
-        match &self.platform {
-            Some(platform) if platform.ca.is_some() && !platform.url.starts_with("https:") => {
-                wrong("platform.ca", "it needs an url with https://")
-            }
-            _ => Ok(()),
-        }
+        self.platform.as_ref().map_or(Ok(()), PlatformConfig::check)
     }
 
     /// Each dialect has the tables and keys that it has words for.

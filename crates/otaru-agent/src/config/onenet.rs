@@ -1,5 +1,7 @@
 //! `[device.onenet]`: what devices of OneNET sign with and tell of themselves (onenet §2.3, §3.1).
 
+use std::time::Duration;
+
 use otaru_wire::{
     Version,
     dialect::onenet::{self, AccessKey, Edition, Expiry, Form, Generation, Hardware, Kind, Method},
@@ -10,6 +12,9 @@ use super::{Config, DeviceConfig, DialectName, Seconds, Secret, Wrong};
 
 /// The longest version that the vendor's platforms take in a check, in bytes (onenet §2.3).
 const MAX_VERSION: usize = 20;
+
+/// How long a proof holds at least.
+const SHORTEST_PROOF: Duration = Duration::from_secs(60);
 
 /// `[device.onenet]`
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -128,6 +133,10 @@ impl OnenetConfig {
             (
                 self.sign_for_s.is_some() && self.sign_until.is_some(),
                 "sign_for_s and sign_until say the same thing twice; remove one of them",
+            ),
+            (
+                self.sign_for_s.is_some_and(|Seconds(span)| span < SHORTEST_PROOF),
+                "sign_for_s is to be at least 60: clocks differ",
             ),
         ];
         rules.into_iter().find_map(|(broken, problem)| broken.then_some(problem))

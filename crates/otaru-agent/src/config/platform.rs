@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use ureq::http::Uri;
 
+use super::Wrong;
+
 /// `[platform]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,15 +20,26 @@ pub struct PlatformConfig {
     pub ca: Option<PathBuf>,
 }
 
+/// What is said of every other url. It is not repeated: it may hold a password.
+const NO_BASE: &str = "it must be http:// or https://, a host, a port if need be and nothing behind it, such as \"http://ota.example:8080\"";
+
+impl PlatformConfig {
+    /// Refuses what a program put in by itself.
+    pub(super) fn check(&self) -> Result<(), Wrong> {
+        if read_base(&self.url).as_ref() != Some(&self.url) {
+            return Err(("platform.url", NO_BASE.to_owned()));
+        }
+        match self.ca.is_some() && !self.url.starts_with("https:") {
+            true => Err(("platform.ca", "it needs an url with https://".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Scheme and authority without a slash behind them: a call's target begins with one.
 fn base<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    // What was written is not repeated: it may hold a password.
-    read_base(&text).ok_or_else(|| {
-        D::Error::custom(
-            "it must be http:// or https://, a host, a port if need be and nothing behind it, such as \"http://ota.example:8080\"",
-        )
-    })
+    read_base(&text).ok_or_else(|| D::Error::custom(NO_BASE))
 }
 
 fn read_base(text: &str) -> Option<String> {

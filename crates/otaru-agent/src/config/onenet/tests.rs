@@ -130,6 +130,7 @@ fn what_onenet_has_no_word_for_is_refused_by_its_key() {
             "",
             "the same thing twice",
         ),
+        ("onenet-fuse", &with_key("[device.onenet]\nsign_for_s = 59"), "", "sign_for_s is to be at least 60"),
         ("onenet-token", &key, broker, "key broker: this generation has nothing over MQTT"),
         (
             "onenet-fuse",
@@ -210,6 +211,12 @@ fn a_program_makes_a_device_over_http_with_the_defaults_of_a_file() {
     made.check("made").unwrap();
     let read = parse(&text("onenet-tid", &with_key(""), "")).unwrap();
     assert_eq!(format!("{made:?}"), format!("{read:?}"));
+    for url in ["http://name:s3cret@127.0.0.1", "http://127.0.0.1/", "ftp://127.0.0.1"] {
+        let mut config = made.clone();
+        config.platform = Some(PlatformConfig { url: url.into(), ca: None });
+        let error = config.check("made").unwrap_err().to_string();
+        assert!(error.contains("key platform.url: it must be") && !error.contains("s3cret"), "{error}");
+    }
     let error = PlatformConfig::new("ota.example").unwrap_err().to_string();
     assert!(error.starts_with("[platform] of the configuration: it must be http://"), "{error}");
 }
