@@ -12,8 +12,30 @@ use common::{Agent, Platform, becomes, eventually, otaru};
 use serde_json::{Value, json};
 
 /// The same hardware, with a product for each dialect: the product, its dialect, and the device's half.
-const CLOUDS: [(&str, &str, &str); 3] =
-    [("pumpA", "aliyun", "aliyun"), ("pumpA3", "aliyun", "aliyun-v3"), ("pumpJ", "jd", "jd")];
+const CLOUDS: [(&str, &str, &str); 6] = [
+    ("pumpA", "aliyun", "aliyun"),
+    ("pumpA3", "aliyun", "aliyun-v3"),
+    ("pumpJ", "jd", "jd"),
+    ("pumpO1", "onenet", "onenet-token"),
+    ("pumpO2", "onenet", "onenet-tid"),
+    ("pumpO3", "onenet", "onenet-fuse"),
+];
+
+/// Where a device finds the platform: by MQTT, or over HTTP where it asks, every so many seconds.
+fn platform_of(half: &str, platform: &Platform) -> String {
+    let (mqtt, http) = (&platform.mqtt, &platform.http);
+    match half.starts_with("onenet") {
+        true => format!("[platform]\nurl = \"http://{http}\"\n"),
+        false => format!("[broker]\naddress = \"{mqtt}\"\n"),
+    }
+}
+
+/// `[policy]`: only the worn device waits for somebody's word, and a device that has to ask does so often.
+fn policy_of(half: &str, worn: bool) -> String {
+    let mode = if worn { "mode = \"standard\"\n" } else { "" };
+    let polls = if half.starts_with("onenet") { "poll_interval_s = 1\n" } else { "" };
+    format!("[policy]\n{mode}{polls}")
+}
 
 /// A device that takes its update, and one whose installer says that the flash is worn out. Each product has both.
 const GOOD: &str = "1001";
@@ -38,8 +60,8 @@ impl Lab {
         let mut lab = Self::empty(tempfile::tempdir().unwrap(), &[]);
         for (product, dialect, half) in CLOUDS {
             lab.platform.answer(&["product", "create", product, "--dialect", dialect]);
-            lab.device(product, half, GOOD, "");
-            lab.device(product, half, WORN, "[policy]\nmode = \"standard\"");
+            lab.device(product, half, GOOD, &policy_of(half, false));
+            lab.device(product, half, WORN, &policy_of(half, true));
         }
         lab
     }
@@ -48,10 +70,11 @@ impl Lab {
         let made = self.platform.answer(&["device", "create", product, name]);
         let folder = self.folder(product, name);
         fs::create_dir_all(&folder).unwrap();
-        let (secret, mqtt) = (made["device_secret"].as_str().unwrap(), &self.platform.mqtt);
+        let (secret, at) = (made["device_secret"].as_str().unwrap(), platform_of(half, &self.platform));
+        let signs = if half == "onenet-token" { "[device.onenet]\nsign_as = \"device\"\n" } else { "" };
         let config = format!(
             "[device]\ndialect = \"{half}\"\nproduct_key = \"{product}\"\ndevice_name = \"{name}\"\n\
-             device_secret = \"{secret}\"\nversion = \"1.0.0\"\n[broker]\naddress = \"{mqtt}\"\n\
+             device_secret = \"{secret}\"\nversion = \"1.0.0\"\n{signs}{at}\
              [storage]\ndir = \"state\"\n[control]\nsocket = \"agent.sock\"\n{more}\n"
         );
         self.agents.push(Agent::start(&folder, "agent", &config));

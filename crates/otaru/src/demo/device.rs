@@ -8,14 +8,18 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use otaru_platform::http::shapes::Dialect;
 use serde_json::{Value, json};
 
 use super::{
-    plan::{Kind, MODULE, Mishap, OLD, Plan},
+    plan::{Kind, MODULE, Mishap, OLD, Plan, Speaks},
     process::{Process, Word, last_words},
     view::View,
 };
 use crate::exit;
+
+/// How often a device that has to ask does so: often enough for somebody who watches.
+const POLL_SECONDS: u64 = 1;
 
 /// What the demo waits for.
 pub(super) enum Told {
@@ -51,7 +55,7 @@ pub(super) struct Device {
 /// Where the platform is and how fast the demo's devices may fetch.
 pub(super) struct Surroundings<'a> {
     pub(super) mqtt: &'a str,
-    pub(super) product: &'a str,
+    pub(super) url: &'a str,
     pub(super) bytes_per_second: u64,
 }
 
@@ -229,18 +233,30 @@ fn config(
 ) -> anyhow::Result<String> {
     let mut config = json!({
         "device": {
-            "dialect": "aliyun",
-            "product_key": around.product,
+            "dialect": plan.speaks.half(),
+            "product_key": plan.speaks.product(),
             "device_name": plan.name,
             "device_secret": secret,
             "version": OLD,
         },
-        "broker": { "address": around.mqtt },
         "storage": { "dir": dir.join("storage") },
         "download": { "max_bytes_per_second": around.bytes_per_second },
         "reboot": { "mode": "exit" },
     });
     let Some(table) = config.as_object_mut() else { bail!("a configuration is a table") };
+    if plan.speaks.dialect() == Dialect::Onenet {
+        table.insert("platform".into(), json!({ "url": around.url }));
+        table.insert("policy".into(), json!({ "poll_interval_s": POLL_SECONDS }));
+    }
+    // OneNET Studio has a session beside its calls, through which it is told to come and check.
+    if plan.speaks.dialect() != Dialect::Onenet || plan.speaks == Speaks::OnenetTid {
+        table.insert("broker".into(), json!({ "address": around.mqtt }));
+    }
+    if plan.speaks == Speaks::OnenetToken
+        && let Some(device) = table.get_mut("device").and_then(Value::as_object_mut)
+    {
+        device.insert("onenet".into(), json!({ "sign_as": "device" }));
+    }
     if plan.kind == Kind::Module {
         table.insert("module".into(), json!([{ "name": MODULE, "version": OLD }]));
     }

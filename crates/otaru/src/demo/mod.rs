@@ -1,6 +1,7 @@
 //! `otaru demo`: a real platform and real devices on this machine, updated from 1.0.0 to 2.0.0.
 //!
-//! Everything is done as it would be in the field: the platform and each device are processes of this program, and
+//! The devices are those of several vendors, and one campaign reaches them all: the same hardware, with a product on
+//! each cloud. Everything is done as it would be in the field: the platform and each device are processes of this program, and
 //! talk MQTT and HTTP over loopback sockets; the operator's part goes through the operator API. On the way one
 //! device loses its power and another gets a bit of its slot written wrong.
 
@@ -13,7 +14,7 @@ mod process;
 mod view;
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
     path::{Path, PathBuf},
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread,
@@ -23,8 +24,8 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use indicatif::ProgressBar;
 use otaru_platform::http::shapes::{
-    CampaignId, CampaignMade, CampaignState, Listed, NewCampaign, NewDevice, NewPackage, NewProduct, Over,
-    PackageFile,
+    CampaignId, CampaignMade, CampaignState, Dialect, Listed, NewCampaign, NewDevice, NewPackage, NewProduct,
+    Over, PackageFile, ProductKeys,
 };
 use otaru_wire::{DeviceName, Module, ProductKey, Version};
 use signal_hook::{
@@ -46,8 +47,6 @@ use crate::{
     output,
 };
 
-/// The demo's only product.
-const PRODUCT: &str = "demo";
 /// How long a download is to take, so that a person can watch it.
 const DOWNLOAD_SECONDS: u64 = 4;
 /// No word from any device for so long, and the demo gives up.
@@ -105,7 +104,7 @@ struct Demo {
 }
 
 impl Demo {
-    /// Makes the product and its devices on the platform, and a folder for each device.
+    /// Makes the products and their devices on the platform, and a folder for each device.
     fn install_devices(
         &mut self,
         count: u16,
@@ -115,25 +114,22 @@ impl Demo {
         tell: &Sender<Told>,
         view: &mut View,
     ) -> anyhow::Result<()> {
-        let product = ProductKey::new(PRODUCT)?;
-        let new = NewProduct {
-            product_key: product.clone(),
-            dialect: "aliyun".parse()?,
-            product_secret: None,
-            registration: None,
-        };
-        calls::create_product(&self.operator, &new)?;
         let around = Surroundings {
             mqtt: &platform.mqtt,
-            product: PRODUCT,
+            url: &platform.url,
             bytes_per_second: (image.size / DOWNLOAD_SECONDS).max(1),
         };
+        let mut products = HashSet::new();
         for (index, plan) in plan::devices(count, image.size).into_iter().enumerate() {
+            let product = ProductKey::new(plan.speaks.product())?;
+            if products.insert(product.clone()) {
+                self.make_product(&product, plan.speaks.dialect())?;
+            }
             let new =
                 NewDevice { device_name: DeviceName::new(&*plan.name)?, device_secret: None, serial: None };
             let secret = calls::create_device(&self.operator, &product, &new)?.device_secret;
             let dir = folder.join("devices").join(&plan.name);
-            view.add(&plan.name, image.size, plan.kind.label())?;
+            view.add(&plan.name, image.size, &format!("{}, {}", plan.speaks.half(), plan.kind.label()))?;
             self.devices.push(Device::install(plan, index, &secret, image.size, dir, &around, tell.clone())?);
         }
         let devices = output::count(count.into(), "device");
@@ -142,6 +138,15 @@ impl Demo {
             let size = output::bytes(image.size);
             view.step(&format!("no power is cut: an image of {size} has no middle to go on from"))?;
         }
+        Ok(())
+    }
+
+    fn make_product(&self, key: &ProductKey, dialect: Dialect) -> anyhow::Result<()> {
+        let (product_key, product_secret, registration) = (key.clone(), None, None);
+        calls::create_product(
+            &self.operator,
+            &NewProduct { product_key, dialect, product_secret, registration },
+        )?;
         Ok(())
     }
 
@@ -171,7 +176,7 @@ impl Demo {
         Ok(uploaded)
     }
 
-    /// Makes a package for each kind of device and starts its campaign.
+    /// Makes a package for each kind of device, whatever they speak, and starts its campaign.
     fn start_campaigns(&mut self, image: &Image, view: &View) -> anyhow::Result<()> {
         let uploaded = self.upload(image, view)?;
         for kind in Kind::ALL {
@@ -184,10 +189,11 @@ impl Demo {
             let to =
                 if named.len() > 8 { output::count(named.len() as u64, "device") } else { named.join(", ") };
             view.step(&format!(
-                "campaign {}: {} ({}) to {to}",
+                "campaign {}: {} ({}) to {to}, which speak {}",
                 campaign.id,
                 kind.label(),
                 output::bytes(image.size),
+                self.dialects(kind),
             ))?;
             self.campaigns.push(campaign.id);
         }
@@ -196,7 +202,21 @@ impl Demo {
 
     fn names(&self, kind: Kind) -> anyhow::Result<Vec<Listed>> {
         let of_kind = self.devices.iter().filter(|device| device.plan.kind == kind);
-        Ok(of_kind.map(|device| device.plan.name.parse()).collect::<Result<_, _>>()?)
+        of_kind
+            .map(|device| {
+                Ok(Listed {
+                    product: Some(device.plan.speaks.product().parse()?),
+                    device: device.plan.name.parse()?,
+                })
+            })
+            .collect()
+    }
+
+    /// How the devices of a kind speak, each dialect once.
+    fn dialects(&self, kind: Kind) -> String {
+        let of_kind = self.devices.iter().filter(|device| device.plan.kind == kind);
+        let dialects: BTreeSet<&str> = of_kind.map(|device| device.plan.speaks.dialect().as_str()).collect();
+        dialects.into_iter().collect::<Vec<_>>().join(", ")
     }
 
     fn start_campaign(
@@ -206,10 +226,16 @@ impl Demo {
         uploaded: &HashMap<PathBuf, PackageFile>,
         devices: Vec<Listed>,
     ) -> anyhow::Result<CampaignMade> {
+        let mut products: Vec<ProductKey> = Vec::new();
+        for product in devices.iter().filter_map(|device| device.product.clone()) {
+            if !products.contains(&product) {
+                products.push(product);
+            }
+        }
         let files = image.files(kind);
         let package = NewPackage {
-            product_key: Some(ProductKey::new(PRODUCT)?),
-            product_keys: None,
+            product_key: None,
+            product_keys: Some(ProductKeys::try_from(products)?),
             version: Version::new(NEW)?,
             module: Module::new(kind.module())?,
             files: files.iter().filter_map(|file| uploaded.get(file).cloned()).collect(),

@@ -31,8 +31,9 @@ pub(super) struct Summary {
 impl Demo {
     /// Compares every slot with the image and tells how it went.
     pub(super) fn finish(&self, image: &Image, view: &View, began: Instant) -> anyhow::Result<u8> {
-        let mut rows =
-            vec![["device", "sent", "runs", "slot", "fetched", "on the way"].map(String::from).to_vec()];
+        let mut rows = vec![
+            ["device", "speaks", "sent", "runs", "slot", "fetched", "on the way"].map(String::from).to_vec(),
+        ];
         let mut succeeded = 0;
         let tasks = self.task_states()?;
         for device in &self.devices {
@@ -50,6 +51,7 @@ impl Demo {
             view.event(&device.plan.name, "checked", checked)?;
             rows.push(vec![
                 device.plan.name.clone(),
+                device.plan.speaks.half().to_owned(),
                 device.plan.kind.label().to_owned(),
                 if device.updated { NEW } else { OLD }.to_owned(),
                 said,

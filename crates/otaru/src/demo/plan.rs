@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use otaru_platform::http::shapes::Dialect;
 
 /// The version every device runs at first.
 pub(super) const OLD: &str = "1.0.0";
@@ -46,6 +47,53 @@ impl Kind {
     }
 }
 
+/// How a device speaks: one for each generation of each vendor that there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speaks {
+    Aliyun,
+    AliyunV3,
+    Jd,
+    OnenetToken,
+    OnenetTid,
+    OnenetFuse,
+}
+
+impl Speaks {
+    /// As in the agent's configuration.
+    pub(super) fn half(self) -> &'static str {
+        match self {
+            Speaks::Aliyun => "aliyun",
+            Speaks::AliyunV3 => "aliyun-v3",
+            Speaks::Jd => "jd",
+            Speaks::OnenetToken => "onenet-token",
+            Speaks::OnenetTid => "onenet-tid",
+            Speaks::OnenetFuse => "onenet-fuse",
+        }
+    }
+
+    /// Its product's dialect.
+    pub(super) fn dialect(self) -> Dialect {
+        match self {
+            Speaks::Aliyun | Speaks::AliyunV3 => Dialect::Aliyun,
+            Speaks::Jd => Dialect::Jd,
+            Speaks::OnenetToken | Speaks::OnenetTid | Speaks::OnenetFuse => Dialect::Onenet,
+        }
+    }
+
+    /// Its product: the same hardware has one on each cloud.
+    pub(super) fn product(self) -> String {
+        format!("demo-{}", self.dialect())
+    }
+
+    /// The name of the device with that number. OneNET's first generation knows devices by numbers alone.
+    fn name(self, number: usize, width: usize) -> String {
+        match self {
+            Speaks::OnenetToken => (700_100_200 + number).to_string(),
+            _ => format!("device-{number:0width$}"),
+        }
+    }
+}
+
 /// What goes wrong on the way, on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mishap {
@@ -59,6 +107,7 @@ pub(super) enum Mishap {
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) name: String,
+    pub(super) speaks: Speaks,
     pub(super) kind: Kind,
     pub(super) mishap: Option<Mishap>,
 }
@@ -67,17 +116,30 @@ pub(super) struct Plan {
 /// a smaller image has hardly a middle to go on from.
 pub(super) const SMALLEST_TO_CUT: u64 = 1 << 20;
 
-/// The devices for an image of so many bytes: kinds take turns, so that from four on every kind is there. The first
-/// loses its power if the image is large enough, the second gets the wrong bit.
+/// Who takes turns: of eight devices three speak Alibaba's dialect, one of them as its older SDK does, two JD's and three
+/// OneNET's, one of each generation. From four on every vendor is there.
+const TURN: [(Speaks, Kind); 8] = [
+    (Speaks::AliyunV3, Kind::OneFile),
+    (Speaks::Jd, Kind::OneFile),
+    (Speaks::OnenetFuse, Kind::OneFile),
+    (Speaks::Aliyun, Kind::ThreeFiles),
+    (Speaks::OnenetTid, Kind::OneFile),
+    (Speaks::Jd, Kind::OneFile),
+    (Speaks::OnenetToken, Kind::OneFile),
+    (Speaks::Aliyun, Kind::Module),
+];
+
+/// The devices for an image of so many bytes. The first loses its power if the image is large enough, the second gets the
+/// wrong bit.
 pub(super) fn devices(count: u16, image_bytes: u64) -> Vec<Plan> {
-    let turn = [Kind::OneFile, Kind::OneFile, Kind::ThreeFiles, Kind::Module];
     let power_cut = (image_bytes >= SMALLEST_TO_CUT).then_some(Mishap::PowerCut);
     let mishaps = [power_cut, Some(Mishap::CorruptWrite)];
     let width = count.to_string().len();
     (0..usize::from(count))
-        .zip(turn.into_iter().cycle())
-        .map(|(index, kind)| Plan {
-            name: format!("device-{:0width$}", index + 1),
+        .zip(TURN.into_iter().cycle())
+        .map(|(index, (speaks, kind))| Plan {
+            name: speaks.name(index + 1, width),
+            speaks,
             kind,
             mishap: mishaps.get(index).copied().flatten(),
         })
@@ -126,15 +188,23 @@ impl Image {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
-    fn eight_devices_are_of_every_kind_and_meet_both_mishaps() {
+    fn eight_devices_speak_in_every_way_are_of_every_kind_and_meet_both_mishaps() {
         let devices = devices(8, SMALLEST_TO_CUT);
         for kind in Kind::ALL {
             assert!(devices.iter().any(|device| device.kind == kind), "{kind:?}");
         }
         assert_eq!(devices.iter().filter(|device| device.mishap.is_some()).count(), 2);
+        let speak = |dialect| devices.iter().filter(|device| device.speaks.dialect() == dialect).count();
+        assert_eq!([Dialect::Aliyun, Dialect::Jd, Dialect::Onenet].map(speak), [3, 2, 3]);
+        let halves: HashSet<_> = devices.iter().map(|device| device.speaks.half()).collect();
+        assert_eq!(halves.len(), 6, "{halves:?}");
+        let names: HashSet<_> = super::devices(500, 0).into_iter().map(|device| device.name).collect();
+        assert_eq!(names.len(), 500);
     }
 
     #[test]
