@@ -15,6 +15,12 @@ impl Dialect {
         }
     }
 
+    /// Can devices register themselves with their product's secret? Of JD that is known and no more (jd-iot-engine §8): not
+    /// its messages, nor where the identifier comes from. OneNET has no such thing here.
+    pub const fn registers(self) -> bool {
+        matches!(self, Dialect::Aliyun)
+    }
+
     /// Can a device be told that it chooses the moment? Only JD has a word for that (jd-iot-engine §4.1).
     pub const fn says_silent(self) -> bool {
         matches!(self, Dialect::Jd)

@@ -25,7 +25,7 @@ fn events(args: &[&str]) -> (Option<i32>, Vec<Value>) {
 }
 
 #[test]
-fn eight_devices_end_on_the_new_version_through_a_power_cut_and_a_wrong_bit() {
+fn eight_devices_of_every_dialect_end_on_the_new_version_through_a_power_cut_and_a_wrong_bit() {
     let dir = tempfile::tempdir().unwrap();
     let image = dir.path().join("image.bin");
     let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -53,6 +53,12 @@ fn eight_devices_end_on_the_new_version_through_a_power_cut_and_a_wrong_bit() {
     assert!(fetched >= 8 * size, "{fetched}");
     assert!(fetched <= 9 * size + checkpoint + cut.saturating_sub(resumed) + checkpoint, "{fetched}");
     assert_eq!(named("checked").len(), 8);
+    let campaigns = named("step")
+        .into_iter()
+        .filter_map(|step| step["text"].as_str())
+        .filter(|text| text.starts_with("campaign"));
+    let spans = campaigns.filter(|text| text.ends_with("which speak aliyun, jd, onenet")).count();
+    assert_eq!(spans, 1, "one campaign reaches devices of every dialect");
 }
 
 #[test]

@@ -235,6 +235,12 @@ fn what_jd_has_no_word_for_is_refused_by_its_key() {
     for (text, key) in [
         (format!("{smallest}[[module]]\nname = \"mcu\"\nversion = \"1\""), "module"),
         (format!("{smallest}[remote_config]\nfile = \"a.json\""), "remote_config"),
+        (
+            format!(
+                "{smallest}[[sub_device]]\nproduct_key = \"s\"\ndevice_name = \"s1\"\ndevice_secret = \"x\"\nversion = \"1\""
+            ),
+            "sub_device",
+        ),
         (registers, "device.product_secret"),
         (smallest.replace("address = \"127.0.0.1:1883\"", "region = \"cn-shanghai\""), "broker.region"),
     ] {

@@ -93,6 +93,8 @@ impl From<ServiceError> for ApiError {
             ServiceError::LongLinks { .. } => Self::bad_request("long_links", error)
                 .next("give the device a shorter name, or the platform a --public-url with a shorter path"),
             ServiceError::BadSecret | ServiceError::BadAccessKey(_) => Self::bad_request("bad_secret", error),
+            ServiceError::NoRegistration { .. } => Self::bad_request("no_registration", error)
+                .next("leave `registration` off and make each device with its secret"),
             ServiceError::NoSuchProduct(_) => {
                 Self::new(StatusCode::NOT_FOUND, "not_found", error).next(where_to_look(What::Product))
             }

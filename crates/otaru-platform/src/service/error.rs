@@ -21,6 +21,16 @@ pub enum ServiceError {
     /// The package is for a product that there is not.
     #[error("there is no product {0}")]
     NoSuchProduct(ProductKey),
+    /// Devices of a product are to register themselves and cannot.
+    #[error(
+        "product {product} speaks {dialect}, in which otaru's platform knows no registration: make its devices by hand"
+    )]
+    NoRegistration {
+        /// The product.
+        product: ProductKey,
+        /// What its devices speak.
+        dialect: Dialect,
+    },
     /// The package names a file that was never uploaded.
     #[error("no file {0} is kept; upload it first")]
     NoSuchFile(FileId),

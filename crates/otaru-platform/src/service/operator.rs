@@ -2,8 +2,8 @@
 
 use futures_util::future::try_join_all;
 use otaru_fleet::{
-    Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, RegistrationRule, TaskId,
-    Timestamp,
+    Device, Dialect, NewPackage, Package, PackageFile, PackageId, Product, Registrants, RegistrationRule,
+    TaskId, Timestamp,
 };
 use otaru_wire::{DeviceId, DeviceName, MAX_URL_BYTES, ProductKey};
 
@@ -19,9 +19,10 @@ impl Service {
     /// a fresh one, in the form that its dialect has.
     ///
     /// # Errors
-    /// It exists already, the secret cannot be one, or the store's or the system's errors.
+    /// It exists already, the secret cannot be one, its dialect has no registration, or the store's or the system's errors.
     pub async fn create_product(&self, order: ProductOrder) -> Result<Product, ServiceError> {
         let ProductOrder { key, dialect, secret, registration } = order;
+        can_register(&key, dialect, registration)?;
         let secret = secrets::brought_or_fresh(dialect, secret)?;
         let product = Product { key, dialect, secret, registration, created_at: self.now() };
         self.store().add_product(product.clone()).await?;
@@ -47,12 +48,13 @@ impl Service {
     /// Changes which devices of a product may register themselves.
     ///
     /// # Errors
-    /// The store's.
+    /// Its dialect has no registration, or the store's.
     pub async fn set_registration(
         &self,
         product: &ProductKey,
         rule: RegistrationRule,
     ) -> Result<(), ServiceError> {
+        can_register(product, self.store().product(product).await?.dialect, rule)?;
         Ok(self.store().set_registration(product, rule).await?)
     }
 
@@ -205,6 +207,14 @@ impl Service {
     /// What is wrong.
     pub async fn check(&self) -> Result<(), ServiceError> {
         Ok(self.store().probe().await?)
+    }
+}
+
+/// Refuses to let devices register whose dialect has no words for it.
+fn can_register(product: &ProductKey, dialect: Dialect, rule: RegistrationRule) -> Result<(), ServiceError> {
+    match dialect.registers() || rule.devices == Registrants::Off {
+        true => Ok(()),
+        false => Err(ServiceError::NoRegistration { product: product.clone(), dialect }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Packages and campaigns, as operators order them.
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::api::Operators;
@@ -57,4 +58,37 @@ async fn a_package_is_for_one_product_or_for_several_and_never_for_both_fields()
     Operators::refused(made, (400, "bad_campaign"));
     let made = operators.post("/campaigns", json!({"package_id": 1, "devices": ["c3/d1"]})).await.1;
     assert_eq!(made["skipped"][0]["product_key"], "c3");
+}
+
+#[tokio::test]
+async fn a_product_whose_dialect_has_no_registration_refuses_it_and_says_why() {
+    let operators = Operators::new().await;
+    let any = json!({"devices": "any"});
+    for dialect in ["jd", "onenet"] {
+        let order = |more: Value| {
+            let mut order = json!({"product_key": format!("of-{dialect}"), "dialect": dialect});
+            order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            order
+        };
+        let refused = operators.post("/products", order(json!({"registration": any}))).await;
+        assert!(refused.1["error"]["message"].as_str().unwrap().contains(dialect), "{}", refused.1);
+        Operators::refused(refused, (400, "no_registration"));
+        assert_eq!(
+            operators.post("/products", order(json!({"registration": {"devices": "off"}}))).await.0,
+            201
+        );
+        let path = format!("/products/of-{dialect}/registration");
+        Operators::refused(
+            operators.call(Method::PUT, &path, any.to_string()).await,
+            (400, "no_registration"),
+        );
+    }
+    let listed = operators.get("/products").await.1;
+    assert!(
+        listed["products"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|product| product["registration"]["devices"] == "off")
+    );
 }
