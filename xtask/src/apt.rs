@@ -16,13 +16,14 @@ pub(crate) struct Program {
 }
 
 /// What the tests call, besides Rust, gcc and git.
-pub(crate) const PROGRAMS: [Program; 7] = [
+pub(crate) const PROGRAMS: [Program; 8] = [
     Program { name: "curl", package: "curl" },
     Program { name: "haproxy", package: "haproxy" },
     Program { name: "mosquitto", package: "mosquitto" },
     Program { name: "mosquitto_pub", package: "mosquitto-clients" },
     Program { name: "mosquitto_sub", package: "mosquitto-clients" },
     Program { name: "openssl", package: "openssl" },
+    Program { name: "pkg-config", package: "pkg-config" },
     Program { name: "valgrind", package: "valgrind" },
 ];
 

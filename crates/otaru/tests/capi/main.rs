@@ -21,4 +21,5 @@ mod lab;
 mod onenet;
 mod onenet_headers;
 mod onenet_platform;
+mod pkg_config;
 mod tls;

@@ -163,6 +163,7 @@ static void within_callbacks(void)
     EXPECT(begin(calls_back), 0);
     EXPECT(begin(quiet), ERR_REPETITIVE);
     EXPECT(ota_check_task(NULL, TIMEOUT_MS), ERR_INVALID_PARAM);
+    EXPECT(ota_post_version(0), ERR_TIMEOUT);
     EXPECT(ota_check_task(&info, TIMEOUT_MS), 0);
     EXPECT(ota_download_package(task, 0, 0, TIMEOUT_MS), ERR_INVALID_PARAM);
     EXPECT(ota_report_status(task, 109, TIMEOUT_MS), ERR_INVALID_PARAM);
