@@ -3,11 +3,8 @@
 use std::{
     fs,
     io::{self, BufRead, BufReader},
-    net::{Shutdown, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
-    sync::{Arc, Mutex},
-    thread,
 };
 
 use otaru_wire::{
@@ -19,6 +16,7 @@ use serde_json::Value;
 use crate::{
     common::{Platform, eventually},
     lab::{JD, Linked, succeeds, under_valgrind},
+    wire::Wire,
 };
 
 const DEVICE: &str = "id0001";
@@ -219,39 +217,4 @@ fn a_jd_program_that_misuses_the_library_is_told_so_and_survives() {
         printed.starts_with(answer) && printed.contains("FirmwareVersion 9.9.9 not existed"),
         "{printed}"
     );
-}
-
-/// A way to the platform that can be cut.
-struct Wire {
-    port: String,
-    ends: Arc<Mutex<Vec<TcpStream>>>,
-}
-
-impl Wire {
-    fn to(platform: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port().to_string();
-        let ends = Arc::new(Mutex::new(Vec::new()));
-        let (platform, known) = (platform.to_owned(), ends.clone());
-        thread::spawn(move || {
-            for device in listener.incoming() {
-                let (device, platform) = (device.unwrap(), TcpStream::connect(&platform).unwrap());
-                for (from, to) in [(&device, &platform), (&platform, &device)] {
-                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    known.lock().unwrap().push(from.try_clone().unwrap());
-                    thread::spawn(move || {
-                        let _ = io::copy(&mut from, &mut to);
-                        let _ = to.shutdown(Shutdown::Both);
-                    });
-                }
-            }
-        });
-        Self { port, ends }
-    }
-
-    fn cut(&self) {
-        for end in self.ends.lock().unwrap().drain(..) {
-            let _ = end.shutdown(Shutdown::Both);
-        }
-    }
 }

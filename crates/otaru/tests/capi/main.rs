@@ -23,3 +23,4 @@ mod onenet_headers;
 mod onenet_platform;
 mod pkg_config;
 mod tls;
+mod wire;

@@ -86,6 +86,7 @@ int main(int argc, char **argv)
     if (argc != 7) {
         return 1;
     }
+    setvbuf(stdout, NULL, _IOLBF, 0);
     IOT_SetLogLevel(IOT_LOG_DEBUG);
     IOT_Ioctl(IOTX_IOCTL_SET_PRODUCT_KEY, argv[3]);
     IOT_Ioctl(IOTX_IOCTL_SET_DEVICE_NAME, argv[4]);
@@ -112,7 +113,7 @@ int main(int argc, char **argv)
     if (ota == NULL) {
         return 1;
     }
-    for (round = 0; round < 100 && result == 3; round++) {
+    for (round = 0; round < 300 && result == 3; round++) {
         IOT_MQTT_Yield(mqtt, 100);
         if (IOT_OTA_IsFetching(ota)) {
             result = upgrade(mqtt, ota, (uint32_t)atoi(argv[6]));

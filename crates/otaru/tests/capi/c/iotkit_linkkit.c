@@ -4,7 +4,7 @@
  *   iotkit_linkkit HOST PORT PRODUCT_KEY DEVICE_NAME DEVICE_SECRET MODULE
  *
  * The version that runs is in the file "version"; MODULE is "-" for the device itself. With FAIL_WRITE in the environment the
- * flash refuses. Exit: 0 once an image or a configuration was fetched, 2 if that failed, 3 nothing came, 1 all else. */
+ * flash refuses, with SLOW_WRITE it takes so many milliseconds for each piece. Exit: 0 once an image or a configuration was fetched, 2 if that failed, 3 nothing came, 1 all else. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +44,9 @@ int HAL_Firmware_Persistence_Write(char *buffer, uint32_t length)
     if (getenv("FAIL_WRITE") != NULL) {
         return -1;
     }
+    if (getenv("SLOW_WRITE") != NULL) {
+        HAL_SleepMs((uint32_t)atoi(getenv("SLOW_WRITE")));
+    }
     return fwrite(buffer, 1, length, flash) == length ? 0 : -1;
 }
 
@@ -58,6 +61,13 @@ int HAL_Firmware_Persistence_Stop(void)
 static int on_connected(void)
 {
     connected++;
+    printf("connected\n");
+    return 0;
+}
+
+static int on_disconnected(void)
+{
+    printf("disconnected\n");
     return 0;
 }
 
@@ -113,6 +123,7 @@ int main(int argc, char **argv)
     if (argc != 7) {
         return 1;
     }
+    setvbuf(stdout, NULL, _IOLBF, 0);
     memset(&meta, 0, sizeof meta);
     HAL_Snprintf(meta.product_key, sizeof meta.product_key, "%s", argv[3]);
     HAL_Snprintf(meta.device_name, sizeof meta.device_name, "%s", argv[4]);
@@ -120,6 +131,7 @@ int main(int argc, char **argv)
     IOT_SetLogLevel(IOT_LOG_DEBUG);
     IOT_RegisterCallback(ITE_STATE_EVERYTHING, on_state);
     IOT_RegisterCallback(ITE_CONNECT_SUCC, on_connected);
+    IOT_RegisterCallback(ITE_DISCONNECTED, on_disconnected);
     IOT_RegisterCallback(ITE_INITIALIZE_COMPLETED, on_initialized);
     IOT_RegisterCallback(ITE_FOTA, on_fota);
     IOT_RegisterCallback(ITE_FOTA_MODULE, on_fota_module);
@@ -140,9 +152,10 @@ int main(int argc, char **argv)
     if (!connected || !initialized) {
         return 1;
     }
-    for (round = 0; round < 100 && result == 3; round++) {
+    for (round = 0; round < 300 && result == 3; round++) {
         IOT_Linkkit_Yield(100);
     }
+    IOT_Linkkit_Yield(100);
     if (result == 0 && next_version[0] != '\0') {
         FILE *file = fopen("version", "w");
         fputs(next_version, file);
