@@ -1,12 +1,13 @@
 //! What a device and a platform of the dialect `onenet` read: heads and bodies of HTTP, and the notice over MQTT.
 
 use otaru_wire::{
-    DeviceId, Version,
+    DeviceId, Module, Report, TaskName, Version,
     dialect::onenet::{
         AccessKey, Ask, Authorization, Check, Claim, Download, DownloadRefusal, Edition, Generation, Handle,
         Hardware, Heard, Kind, Limits, Method as Hash, Portion, Refusal, Reply, Request, Resource, Status,
         Step, Task, Terms, Token, Versions, Who, inform, read, takes_body,
     },
+    dialect::{Answered, CallHalf, onenet},
     http::{Answer, Call, Head, Headers, Method},
     http_range::RangeRequest,
 };
@@ -94,7 +95,11 @@ pub(crate) fn request(bytes: &[u8]) {
     let headers = Headers(headers.collect());
     let call = Call { method, target, headers, body: lines.next().unwrap_or_default().to_vec() };
     let request = read(&call);
-    assert_eq!(takes_body(method, &call.target).is_some(), !matches!(request, Ok(None)), "both know its paths");
+    assert_eq!(
+        takes_body(method, &call.target).is_some(),
+        !matches!(request, Ok(None)),
+        "both know its paths"
+    );
     let (generation, device, ask) = match request {
         Ok(Some(Request::Signed(signed))) => {
             let (generation, device) = match signed.who.clone() {
@@ -151,6 +156,7 @@ pub(crate) fn reply(bytes: &[u8]) {
         let ask = &asks[usize::from(*first) % asks.len()];
         let headers = Headers::default();
         let answer = Answer { head: Head { status: 200, headers }, body: body.to_vec() };
+        device_answer(generation, *first, &answer);
         let Ok(read) = Reply::read(generation, ask, &answer) else { continue };
         if let Reply::Task(task) = &read {
             assert!(task.size > 0);
@@ -181,6 +187,32 @@ pub(crate) fn reply_seeds() -> Vec<Vec<u8>> {
     .collect()
 }
 
+/// What a device makes of an answer: the first byte says to which of its words, the others are the body.
+fn device_answer(generation: Generation, first: u8, answer: &Answer) {
+    let half = match generation {
+        Generation::Token => &onenet::DEVICE_TOKEN,
+        Generation::Tid => &onenet::DEVICE_TID,
+        Generation::Fuse => &onenet::DEVICE_FUSE,
+    };
+    let (module, task) = (Module::default(), TaskName::new("7").expect("a name"));
+    let words = [
+        Report::Version { module: module.clone(), version: version() },
+        Report::Query { module, running: Some(version()), wanted: None },
+        Report::TaskCheck { task: task.clone() },
+        Report::Done { task },
+    ];
+    let word = &words[usize::from(first) % words.len()];
+    if let Ok(Answered::Task(notice)) = half.read_answer(&me(), word, answer) {
+        assert_eq!(notice.check(), Ok(()));
+        let name = notice.task_name().expect("a Task has a name");
+        assert!(
+            half.write_call(&me(), &Report::TaskCheck { task: name.clone() }).is_ok(),
+            "it can be asked for"
+        );
+    }
+    let _ = half.read_file_reason(&answer.body);
+}
+
 /// The head of a download's answer: its status and four headers, a line each.
 pub(crate) fn download(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -188,11 +220,13 @@ pub(crate) fn download(bytes: &[u8]) {
     let status = lines.next().and_then(|status| status.parse().ok()).unwrap_or_default();
     let named = DOWNLOAD_HEADERS.into_iter().zip(lines).filter(|(_, value)| !value.is_empty());
     let headers = Headers(named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
-    if let Ok(Heard::Bytes(content)) = Heard::read(&Head { status, headers: headers.clone() }) {
+    let head = Head { status, headers };
+    let _ = onenet::DEVICE_FUSE.read_file_head(&head);
+    if let Ok(Heard::Bytes(content)) = Heard::read(&head) {
         assert!(matches!(status, 200 | 206) && content.range.start <= content.range.end);
         assert!(content.total.is_none_or(|total| content.range.end <= total));
         assert!(
-            !headers.value("Content-Type").is_some_and(|kind| kind.contains("json")),
+            !head.headers.value("Content-Type").is_some_and(|kind| kind.contains("json")),
             "a message is no file"
         );
     }

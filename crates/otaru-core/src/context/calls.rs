@@ -7,7 +7,7 @@
 use alloc::collections::VecDeque;
 
 use otaru_wire::{
-    Report, Step,
+    Module, Report, Step,
     dialect::{CallHalf, WriteError},
     http::Call,
 };
@@ -149,6 +149,12 @@ impl Context {
         if matches!(heard, Report::Version { .. }) {
             self.calls.waiting.retain(|word| word.report != *heard);
         }
+    }
+
+    /// A module's failure that is no longer true.
+    pub(super) fn unsay_failure(&mut self, module: &Module) {
+        let of_module = |report: &Report| matches!(report, Report::Progress { module: failed, step: Step::Failed(_), .. } if failed == module);
+        self.calls.waiting.retain(|word| !of_module(&word.report));
     }
 
     /// A Task that is no longer in hand is neither checked nor told of percentages any more.

@@ -109,6 +109,7 @@ impl Context {
 
     /// The module works after all: a failure that waits to be reported is no longer true.
     pub(crate) fn owe_nothing(&mut self, module: &Module) {
+        self.unsay_failure(module);
         self.record.owed.retain(|owed| owed.module != *module);
     }
 

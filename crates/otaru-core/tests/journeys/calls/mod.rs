@@ -1,5 +1,6 @@
 //! Platforms that are asked by HTTP calls: OneNET, in its three generations.
 
+mod chaos;
 mod clean;
 mod cuts;
 mod downloads;

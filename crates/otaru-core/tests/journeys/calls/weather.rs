@@ -1,7 +1,7 @@
 //! A platform that cannot be reached, for a while or for long: nothing counts, nothing is lost, and nothing is asked in a hurry.
 
-use otaru_core::{Event, Trouble};
-use otaru_wire::dialect::onenet::Generation;
+use otaru_core::{Event, Input, Trouble};
+use otaru_wire::{Module, Step, dialect::onenet::Generation};
 
 use super::{
     platform::{Order, What},
@@ -30,6 +30,25 @@ fn a_device_without_a_network_is_interrupted_and_never_fails_by_it() {
         assert_eq!(world.count(|event| matches!(event, Event::Failed { .. })), 0);
         assert!(world.stored <= 4000 + 1500, "{}", world.stored);
     }
+}
+
+/// Each percentage supersedes the one before, however long nobody hears.
+#[test]
+fn what_is_superseded_while_nobody_hears_is_never_said() {
+    let mut world = World::offered(Generation::Tid, order());
+    world.run_until(|world| world.stored >= 900);
+    world.offline = true;
+    world.pass(3600 * 1000);
+    for percent in 30..90 {
+        let (module, step) = (Module::default(), Step::Percent(percent));
+        world.give(Input::Report { module, step, description: String::new() });
+        world.settle();
+    }
+    world.offline = false;
+    world.run();
+    world.assert_updated();
+    assert!(world.platform.steps.contains(&89), "{:?}", world.platform.steps);
+    assert!(world.platform.steps.iter().all(|step| !(30..89).contains(step)), "{:?}", world.platform.steps);
 }
 
 #[test]
