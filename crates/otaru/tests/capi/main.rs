@@ -10,6 +10,7 @@ mod aiot;
 mod aiot_flows;
 mod aiot_headers;
 mod aiot_links;
+mod aiot_readme;
 mod aiot_valgrind;
 mod field;
 mod iotkit;
