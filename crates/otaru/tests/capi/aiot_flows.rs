@@ -87,6 +87,18 @@ pub(crate) fn registration(how: How) {
     assert_eq!(refused.last().unwrap(), "refused -0x0603", "{refused:?}");
 }
 
+pub(crate) fn misuse(how: How) {
+    let field = Field::new("aliyun");
+    let device = field.device("p1");
+    field.campaign("2.0.0", &[&image(10_000)], &[]);
+    assert_eq!(starts(how, &field, "aiot_misuse", &device, &[]).ends_well(), ["survived"]);
+}
+
+#[test]
+fn a_program_that_misuses_libotaru_aiot_is_told_so_and_survives() {
+    misuse(How::Plainly);
+}
+
 #[test]
 fn a_file_comes_in_blocks_over_the_session() {
     blocks(How::Plainly);
@@ -104,10 +116,11 @@ fn a_device_registers_by_http_by_mqtt_and_unlisted_and_logs_in_with_what_it_got(
 
 #[test]
 #[ignore = "needs valgrind"]
-fn blocks_configuration_and_registration_neither_err_nor_leak() {
+fn blocks_configuration_registration_and_misuse_neither_err_nor_leak() {
     blocks(How::UnderValgrind);
     config(How::UnderValgrind);
     registration(How::UnderValgrind);
+    misuse(How::UnderValgrind);
 }
 
 #[test]
