@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread,
 };
@@ -15,7 +15,7 @@ use rustls::{ServerConfig, ServerConnection};
 use crate::{
     certificates::{Vouched, vouched},
     common::Platform,
-    lab::{JD, Linked, ONENET, finished},
+    lab::{IOTKIT, JD, Linked, ONENET, finished},
     onenet_platform::{DEVICE, KEY, PRODUCT, Scripted},
 };
 
@@ -71,6 +71,22 @@ fn take(tls: &mut ServerConnection, mut bytes: &[u8], plain: &mut Vec<u8>) -> Re
     Ok(())
 }
 
+/// A platform whose links are `https`, and the port on which its sessions are had over TLS.
+fn platform_behind(config: &Arc<ServerConfig>, data: &Path) -> (Platform, String) {
+    // The port of the public address is known before the platform's own.
+    let links = TcpListener::bind("127.0.0.1:0").unwrap();
+    let public = format!("https://localhost:{}", links.local_addr().unwrap().port());
+    let platform = Platform::start_with(data, &["--public-url", &public]);
+    let (http, tls) = (platform.http.clone(), config.clone());
+    thread::spawn(move || {
+        for device in links.incoming() {
+            forward(&tls, &device.unwrap(), &TcpStream::connect(&http).unwrap());
+        }
+    });
+    let port = front(config, platform.mqtt.clone()).to_string();
+    (platform, port)
+}
+
 /// Certificates of somebody else, in a file.
 fn stranger(folder: &tempfile::TempDir) -> PathBuf {
     let file = folder.path().join("stranger.pem");
@@ -84,18 +100,7 @@ fn a_jd_program_trusts_whom_its_pub_key_names_and_nobody_else() {
     let Vouched { ca_pem, config } = vouched();
     let ca = dir.path().join("ca.pem");
     fs::write(&ca, ca_pem).unwrap();
-    // The port of the public address is known before the platform's own.
-    let links = TcpListener::bind("127.0.0.1:0").unwrap();
-    let public = format!("https://localhost:{}", links.local_addr().unwrap().port());
-    let platform = Platform::start_with(&dir.path().join("data"), &["--public-url", &public]);
-    let (http, tls) = (platform.http.clone(), config.clone());
-    thread::spawn(move || {
-        for device in links.incoming() {
-            forward(&tls, &device.unwrap(), &TcpStream::connect(&http).unwrap());
-        }
-    });
-    let port = front(&config, platform.mqtt.clone()).to_string();
-
+    let (platform, port) = platform_behind(&config, &dir.path().join("data"));
     platform.answer(&["product", "create", "pump", "--dialect", "jd"]);
     let made = platform.answer(&["device", "create", "pump", "id0001"]);
     let secret = made["device_secret"].as_str().unwrap();
@@ -115,6 +120,35 @@ fn a_jd_program_trusts_whom_its_pub_key_names_and_nobody_else() {
     assert!(code == 1 && !printed.contains("listening"), "{code}\n{printed}");
     let (code, printed) = run(&ca);
     assert!(code == 0 && fs::read(&image).unwrap() == [7; 50_000], "{code}\n{printed}");
+}
+
+#[test]
+fn an_iotkit_program_trusts_whom_its_pub_key_names_and_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let Vouched { ca_pem, config } = vouched();
+    let (platform, port) = platform_behind(&config, &dir.path().join("data"));
+    platform.answer(&["product", "create", "pump", "--dialect", "aliyun"]);
+    let made = platform.answer(&["device", "create", "pump", "p1"]);
+    let secret = made["device_secret"].as_str().unwrap();
+    let file = dir.path().join("2.0.0.bin");
+    fs::write(&file, [7; 50_000]).unwrap();
+    let package = ["package", "create", "--product", "pump", "--version", "2.0.0", file.to_str().unwrap()];
+    let package = platform.answer(&package)["id"].to_string();
+    platform.answer(&["campaign", "create", "--package", &package]);
+    fs::write(dir.path().join("version"), "1.0.0").unwrap();
+
+    let program = IOTKIT.program(dir.path(), "iotkit_basic", Linked::Shared);
+    let run = |pem: &str| {
+        fs::write(dir.path().join("ca.pem"), pem).unwrap();
+        let mut command = std::process::Command::new(&program);
+        command.args(["localhost", &port, "pump", "p1", secret, "4096"]).current_dir(dir.path());
+        finished(command)
+    };
+    let (code, printed) = run(&vouched().ca_pem);
+    assert!(code == 1 && !printed.contains("event"), "{code}\n{printed}");
+    let (code, printed) = run(&ca_pem);
+    let fetched = fs::read(dir.path().join("update.bin"));
+    assert!(code == 0 && fetched.unwrap() == [7; 50_000], "{code}\n{printed}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
  *
  *   iotkit_basic HOST PORT PRODUCT_KEY DEVICE_NAME DEVICE_SECRET BUFFER
  *
- * The version that runs is in the file "version". Exit: 0 rebooted, 2 the image was bad, 3 nothing came, 1 all else. */
+ * The version that runs is in the file "version"; with a file "ca.pem" the session is one over TLS. Exit: 0 rebooted, 2 the image was bad, 3 nothing came, 1 all else. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +23,19 @@ int HAL_GetFirmwareVersion(char *version)
         fclose(file);
     }
     return read ? (int)strlen(version) : 0;
+}
+
+/* The certificates of "ca.pem"; NULL if there is no such file. */
+static const char *certificates(void)
+{
+    static char pem[8192];
+    FILE *file = fopen("ca.pem", "r");
+    size_t len = file != NULL ? fread(pem, 1, sizeof pem - 1, file) : 0;
+
+    if (file != NULL) {
+        fclose(file);
+    }
+    return len > 0 ? pem : NULL;
 }
 
 static void heard(void *context, void *client, iotx_mqtt_event_msg_pt msg)
@@ -100,6 +113,7 @@ int main(int argc, char **argv)
     params.client_id = info->client_id;
     params.username = info->username;
     params.password = info->password;
+    params.pub_key = certificates();
     params.request_timeout_ms = 2000;
     params.keepalive_interval_ms = 60000;
     params.read_buf_size = 2048;
