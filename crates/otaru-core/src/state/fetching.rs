@@ -206,7 +206,7 @@ impl Fetching {
                 Phase::Pausing(Next::FreshLink) => self.query_link(cx),
                 _ => State::Fetching(self),
             },
-            Cue::Timer(Timer::Link) => self.on_link_timeout(cx),
+            Cue::Timer(Timer::Link) if matches!(self.phase, Phase::AwaitingLink) => self.on_link_timeout(cx),
             Cue::Timer(Timer::Answer) => self.fail(cx, Failure::Write, "the slot does not answer".into()),
             Cue::SaveFailed(error) => {
                 self.fail(cx, Failure::Write, format!("the record cannot be saved: {error}"))

@@ -95,10 +95,14 @@ impl Updater {
             Report::Query { module, .. } => {
                 let of_task = self.in_hand().is_none_or(|notice| notice.module == *module);
                 match word {
-                    Ok(Answered::Task(notice)) => match self.fault(&notice) {
-                        None => self.give(Cue::Notice(*notice)),
-                        Some(reason) => ignore(&mut self.cx, reason),
-                    },
+                    Ok(Answered::Task(notice)) => {
+                        match self.fault(&notice) {
+                            None => self.give(Cue::Notice(*notice)),
+                            Some(reason) => ignore(&mut self.cx, reason),
+                        }
+                        // Who waits for a link and got another offer that cannot be followed asks again.
+                        self.give(Cue::Timer(Timer::Link));
+                    }
                     // What somebody refuses to tell is no word that the Task is over.
                     Ok(Answered::Paused) | Err(_) if of_task => self.give(Cue::Checked(word)),
                     _ if of_task => self.give(Cue::NoTask),

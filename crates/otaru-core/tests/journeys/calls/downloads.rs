@@ -129,6 +129,28 @@ fn a_link_that_is_refused_is_asked_for_again_a_bounded_number_of_times() {
     }
 }
 
+#[test]
+fn an_offer_that_cannot_be_followed_instead_of_a_fresh_link_is_no_wait_for_ever() {
+    for (target, delta) in [("3.0.0", true), ("1.0.0", false)] {
+        let mut world = World::offered(Generation::Fuse, order());
+        world.run_until(|world| world.stored >= 1500);
+        world.fault(What::Download, file(401, &[], b""));
+        world.run_until(|world| world.faults.is_empty());
+        let body = format!(
+            r#"{{"code":0,"data":{{"target":"{target}","tid":9,"size":9,"md5":"{}","type":{}}}}}"#,
+            "0".repeat(32),
+            1 + u8::from(delta)
+        );
+        for _ in 0..50 {
+            world.fault(What::Check, Fault::Answer(200, body.clone()));
+        }
+        world.run();
+        world.assert_untouched();
+        assert_eq!(world.platform.steps.last(), Some(&107));
+        assert!(world.asked(What::Check) < 20);
+    }
+}
+
 /// Source: onenet §2.3: retry budget and pause in seconds, device-enforced.
 #[test]
 fn a_task_that_tells_retry_and_interval_is_tried_so_often_and_so_far_apart() {
