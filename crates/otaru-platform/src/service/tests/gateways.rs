@@ -245,3 +245,21 @@ async fn hostile_words_of_a_gateway_change_nothing() {
     assert_eq!(world.store.dump().await, before);
     assert!(world.wire.behind.lock().unwrap().is_empty());
 }
+
+/// JD updates direct devices and gateways only (jd-iot-engine §3.1).
+#[tokio::test]
+async fn a_device_of_jd_is_never_behind_a_gateway() {
+    let (world, gateway) = world(&[]).await;
+    let jd = DeviceId { product: ProductKey::new("pkDemo01").unwrap(), device: id("gw").device };
+    world.service.create_product(ProductOrder::new(jd.product.clone(), Dialect::Jd)).await.unwrap();
+    let secret = Secret::new("s3cr3t-demo");
+    world.service.create_device(DeviceOrder::with_secret(jd.clone(), secret.clone())).await.unwrap();
+    let before = world.store.dump().await;
+    let credentials = Credentials { id: jd.clone(), secret: secret.expose().to_owned() };
+    let login = aliyun::Device.write_login(&credentials, Transport::Plain);
+    for report in [GatewayReport::Add(vec![login.clone()]), GatewayReport::Login(login)] {
+        assert_ne!(world.says(&gateway, report).await, 200);
+    }
+    assert_eq!(world.service.device(&jd).await.unwrap().device.gateway, None);
+    assert_eq!(world.store.dump().await, before);
+}
