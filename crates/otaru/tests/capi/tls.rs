@@ -15,7 +15,7 @@ use rustls::{ServerConfig, ServerConnection};
 use crate::{
     certificates::{Vouched, vouched},
     common::Platform,
-    lab::{IOTKIT, JD, Linked, ONENET, finished},
+    lab::{AIOT, IOTKIT, JD, Linked, ONENET, finished},
     onenet_platform::{DEVICE, KEY, PRODUCT, Scripted},
 };
 
@@ -92,6 +92,49 @@ fn stranger(folder: &tempfile::TempDir) -> PathBuf {
     let file = folder.path().join("stranger.pem");
     fs::write(&file, vouched().ca_pem).unwrap();
     file
+}
+
+#[test]
+fn a_program_of_link_sdk_v4_trusts_the_root_in_ali_ca_cert_and_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let Vouched { ca_pem, config } = vouched();
+    let ca = dir.path().join("ca.pem");
+    fs::write(&ca, ca_pem).unwrap();
+    // The port of the public address is known before the platform's own.
+    let links = TcpListener::bind("127.0.0.1:0").unwrap();
+    let public = format!("https://localhost:{}", links.local_addr().unwrap().port());
+    let platform = Platform::start_with(&dir.path().join("data"), &["--public-url", &public]);
+    let (http, tls) = (platform.http.clone(), config.clone());
+    thread::spawn(move || {
+        for device in links.incoming() {
+            forward(&tls, &device.unwrap(), &TcpStream::connect(&http).unwrap());
+        }
+    });
+    let port = front(&config, platform.mqtt.clone()).to_string();
+
+    platform.answer(&["product", "create", "pump"]);
+    let made = platform.answer(&["device", "create", "pump", "p1"]);
+    let secret = made["device_secret"].as_str().unwrap();
+    let file = dir.path().join("2.0.0.bin");
+    fs::write(&file, [7; 50_000]).unwrap();
+    let package = ["package", "create", "--product", "pump", "--version", "2.0.0", file.to_str().unwrap()];
+    let package = platform.answer(&package)["id"].to_string();
+    platform.answer(&["campaign", "create", "--package", &package]);
+
+    let program = AIOT.program(dir.path(), "aiot_update", Linked::Static);
+    let run = |ca: &PathBuf| {
+        let mut command = std::process::Command::new(&program);
+        command.args(["localhost", &port, "pump", "p1", secret, "1.0.0", "1"]);
+        finished({
+            command.env("PROGRAM_CA", ca).current_dir(dir.path());
+            command
+        })
+    };
+    let (code, printed) = run(&stranger(&dir));
+    assert!(code == 1 && printed.contains("(-0x0F23)"), "{code}\n{printed}");
+    let (code, printed) = run(&ca);
+    assert!(code == 0 && printed.contains("runs 2.0.0"), "{code}\n{printed}");
+    assert!(fs::read(dir.path().join("got-2.0.0-0")).unwrap() == [7; 50_000]);
 }
 
 #[test]

@@ -41,10 +41,18 @@ static inline void pause_ms(long ms)
     nanosleep(&pause, NULL);
 }
 
-/* One line at a time, at once: the test reads along. */
+/* One line at a time, at once: the test reads along. The file that PROGRAM_CA names holds the platform's root. */
 static inline void program_begin(void)
 {
+    static char root[8192];
+    const char *name = getenv("PROGRAM_CA");
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (name != NULL) {
+        FILE *file = fopen(name, "rb");
+        root[fread(root, 1, sizeof(root) - 1, file)] = '\0';
+        fclose(file);
+        ali_ca_cert = root;
+    }
     aiot_sysdep_set_portfile(&g_aiot_sysdep_portfile);
     aiot_state_set_logcb(program_log);
 }
@@ -62,6 +70,16 @@ static inline void *program_session(char **argv)
     EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_PRODUCT_KEY, argv[3]));
     EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_DEVICE_NAME, argv[4]));
     EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_DEVICE_SECRET, argv[5]));
+    if (getenv("PROGRAM_CA") != NULL) {
+        aiot_sysdep_network_cred_t cred;
+        memset(&cred, 0, sizeof(cred));
+        cred.option = AIOT_SYSDEP_NETWORK_CRED_SVRCERT_CA;
+        cred.max_tls_fragment = 16384;
+        cred.sni_enabled = 1;
+        cred.x509_server_cert = ali_ca_cert;
+        cred.x509_server_cert_len = (uint32_t)strlen(ali_ca_cert);
+        EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_NETWORK_CRED, &cred));
+    }
     return mqtt;
 }
 
