@@ -100,17 +100,7 @@ fn a_program_of_link_sdk_v4_trusts_the_root_in_ali_ca_cert_and_nobody_else() {
     let Vouched { ca_pem, config } = vouched();
     let ca = dir.path().join("ca.pem");
     fs::write(&ca, ca_pem).unwrap();
-    // The port of the public address is known before the platform's own.
-    let links = TcpListener::bind("127.0.0.1:0").unwrap();
-    let public = format!("https://localhost:{}", links.local_addr().unwrap().port());
-    let platform = Platform::start_with(&dir.path().join("data"), &["--public-url", &public]);
-    let (http, tls) = (platform.http.clone(), config.clone());
-    thread::spawn(move || {
-        for device in links.incoming() {
-            forward(&tls, &device.unwrap(), &TcpStream::connect(&http).unwrap());
-        }
-    });
-    let port = front(&config, platform.mqtt.clone()).to_string();
+    let (platform, port) = platform_behind(&config, &dir.path().join("data"));
 
     platform.answer(&["product", "create", "pump"]);
     let made = platform.answer(&["device", "create", "pump", "p1"]);
