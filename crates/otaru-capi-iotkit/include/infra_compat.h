@@ -50,7 +50,7 @@ typedef enum {
     IOTX_IOCTL_SET_REGION = 0,              /* int *: iotx_mqtt_region_types_t */
     IOTX_IOCTL_GET_REGION = 1,              /* int * */
     IOTX_IOCTL_SET_MQTT_DOMAIN = 2,         /* const char *: host or host:port, at most 64 bytes */
-    IOTX_IOCTL_SET_HTTP_DOMAIN = 3,         /* const char *: at most 64 bytes */
+    IOTX_IOCTL_SET_HTTP_DOMAIN = 3,         /* const char *: at most 64 bytes; changes nothing */
     IOTX_IOCTL_SET_DYNAMIC_REGISTER = 4,    /* int *: 0; 1 is not served */
     IOTX_IOCTL_GET_DYNAMIC_REGISTER = 5,    /* int * */
     IOTX_IOCTL_RECV_PROP_REPLY = 6,         /* int *: taken, changes nothing */

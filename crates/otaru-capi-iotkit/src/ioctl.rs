@@ -116,7 +116,8 @@ fn apply(settings: &mut Settings, option: c_int, told: Told) -> Option<Answer> {
             settings.mqtt_domain = domain;
             settings.region = Region::Custom;
         }
-        (3, Told::Text(domain)) if !domain.is_empty() => settings.http_domain = domain,
+        // Where devices register, which is not served: what is told changes nothing.
+        (3, Told::Text(domain)) if !domain.is_empty() => {}
         (13, Told::Text(pairs)) if is_pairs(&pairs) => settings.customize = pairs,
         (20, Told::Text(text)) => settings.product_key = text,
         (22, Told::Text(text)) => settings.product_secret = Hidden(text),

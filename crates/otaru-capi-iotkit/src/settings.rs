@@ -22,7 +22,6 @@ pub(crate) fn settings() -> MutexGuard<'static, Settings> {
 pub(crate) struct Settings {
     pub(crate) region: Region,
     pub(crate) mqtt_domain: String,
-    pub(crate) http_domain: String,
     pub(crate) mqtt_port: Option<u16>,
     pub(crate) product_key: String,
     pub(crate) product_secret: Hidden,
@@ -77,7 +76,6 @@ impl Settings {
         Self {
             region: Region::Of(0),
             mqtt_domain: String::new(),
-            http_domain: String::new(),
             mqtt_port: None,
             product_key: String::new(),
             product_secret: Hidden(String::new()),
