@@ -20,7 +20,6 @@ use crate::{
 const MAX_BUFFER: u32 = 16 * 1024 * 1024;
 
 /// What was set; the defaults are the SDK's (§4.9).
-#[derive(Debug)]
 pub(super) struct Settings {
     pub(super) cred: Cred,
     pub(super) port: Option<u16>,

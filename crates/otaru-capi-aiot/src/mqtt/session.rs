@@ -35,7 +35,6 @@ const MOST_FAILURES: u32 = 60;
 /// Half the width of what chance adds.
 const JITTER_MS: u64 = 500;
 
-#[derive(Debug)]
 pub(crate) struct Mqtt {
     pub(super) handle: Own,
     pub(super) session: Session,

@@ -26,7 +26,7 @@ use crate::{
 const MAX_PACKET: usize = 1024 * 1024 + 1024;
 
 /// What was set; the defaults are the SDK's (§5.5).
-#[derive(Debug, Clone)]
+#[derive(Clone)] // no Debug: it holds secrets
 pub(crate) struct Settings {
     host: Option<String>,
     port: u16,

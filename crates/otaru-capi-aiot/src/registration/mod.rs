@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The options that both ways of registration have, by the same numbers. `H` is the type of its handler.
-#[derive(Debug, Clone)]
+#[derive(Clone)] // no Debug: it holds a secret
 struct Settings<H> {
     cred: Cred,
     host: Option<String>,

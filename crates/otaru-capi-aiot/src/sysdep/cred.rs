@@ -41,7 +41,7 @@ pub struct NetworkCred {
 }
 
 /// The same with its texts copied: what a program frees afterwards is not missed.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)] // no Debug: it holds a key
 pub(crate) enum Cred {
     #[default]
     Plain,
