@@ -46,7 +46,14 @@ pub(crate) fn message_seeds() -> Vec<Vec<u8>> {
 
 pub(crate) fn report(bytes: &[u8]) {
     let Some((topic, payload)) = topic_and_payload(bytes) else { return };
-    let Ok(heard) = jd::PLATFORM.read_report(&topic, payload) else { return };
+    let heard = match jd::PLATFORM.read_report(&topic, payload) {
+        Ok(heard) => heard,
+        Err(error) => {
+            let refusal = jd::PLATFORM.write_refusal(&topic, payload, &error);
+            assert!(refusal.is_none_or(|told| told.payload.len() < 2048), "what is told of it has bounds");
+            return;
+        }
+    };
     let Uplink { device, id, report } = &heard;
     assert_eq!(*device, me(), "a report speaks of its topic's device");
     assert!(jd::PLATFORM.may_publish(&me(), &topic), "nothing is read where nothing may be said");
