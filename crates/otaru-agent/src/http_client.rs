@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use otaru_core::FetchError;
@@ -104,7 +104,8 @@ impl HttpClient {
     }
 
     /// Makes a call and takes in the whole answer, whatever its status: a body of at most `max_body` bytes. `timeout` is for
-    /// all of it, from finding the platform to the last byte.
+    /// all of it, from finding the platform to the last byte. A GET whose connection ends before its answer begins is asked once
+    /// more.
     ///
     /// # Errors
     /// [`CallError`].
@@ -113,16 +114,14 @@ impl HttpClient {
             Method::Get => http::Method::GET,
             Method::Post => http::Method::POST,
         };
-        let bodiless = call.body.is_empty() && method == http::Method::GET;
-        let mut request = Request::builder().method(method).uri(format!("{}{}", self.base, call.target));
-        for (name, value) in &call.headers.0 {
-            request = request.header(name, value);
-        }
-        let response = match bodiless {
-            true => request.body(()).map_err(ureq::Error::from).and_then(|it| self.send(it, timeout)),
-            false => {
-                request.body(&call.body[..]).map_err(ureq::Error::from).and_then(|it| self.send(it, timeout))
+        let started = Instant::now();
+        let response = match self.ask(call, method.clone(), timeout) {
+            // A platform may close a kept connection at any time, as this question was on its way for instance. A GET changes
+            // nothing and may be asked twice (RFC 9110 §9.2.2); whether a POST was heard is for the caller to find out.
+            Err(error) if method == http::Method::GET && is_closed(&error) => {
+                self.ask(call, method, timeout.saturating_sub(started.elapsed()))
             }
+            response => response,
         };
         let (parts, body) = response.map_err(calling)?.into_parts();
         let mut bytes = Vec::new();
@@ -131,6 +130,23 @@ impl HttpClient {
             return Err(CallError::TooLong { max: max_body });
         }
         Ok(Answer { head: read_head(parts.status.as_u16(), &parts.headers), body: bytes })
+    }
+
+    fn ask(
+        &self,
+        call: &Call,
+        method: http::Method,
+        timeout: Duration,
+    ) -> Result<http::Response<ureq::Body>, ureq::Error> {
+        let bodiless = call.body.is_empty() && method == http::Method::GET;
+        let mut request = Request::builder().method(method).uri(format!("{}{}", self.base, call.target));
+        for (name, value) in &call.headers.0 {
+            request = request.header(name, value);
+        }
+        match bodiless {
+            true => self.send(request.body(())?, timeout),
+            false => self.send(request.body(&call.body[..])?, timeout),
+        }
     }
 
     fn send(
@@ -155,6 +171,13 @@ fn reading(error: io::Error) -> CallError {
         true => CallError::Timeout,
         false => CallError::Fetch(errors::reading(error)),
     }
+}
+
+/// True if the connection ended before an answer began.
+fn is_closed(error: &ureq::Error) -> bool {
+    use io::ErrorKind as Kind;
+    let ends = [Kind::ConnectionReset, Kind::ConnectionAborted, Kind::BrokenPipe, Kind::UnexpectedEof];
+    matches!(error, ureq::Error::Io(error) if ends.contains(&error.kind()))
 }
 
 /// The HTTP library's own errors come wrapped in the system's.

@@ -3,7 +3,11 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -117,11 +121,30 @@ fn a_body_is_taken_up_to_its_bound_and_no_further() {
 fn a_connection_that_breaks_and_a_platform_that_is_not_there_are_told_apart() {
     let server = serve(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab").unwrap();
-        stream.shutdown(std::net::Shutdown::Both).unwrap();
+        stream.shutdown(Shutdown::Both).unwrap();
     });
     assert!(matches!(ask(server, ""), Err(CallError::Fetch(FetchError::Broken(_)))));
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert!(matches!(ask(nobody, ""), Err(CallError::Fetch(FetchError::Unreachable(_)))));
+}
+
+#[test]
+fn a_kept_connection_that_the_platform_closes_costs_no_question_and_repeats_no_statement() {
+    let heard = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&heard);
+    // The second request to come is heard and never answered: its connection ends.
+    let server = serve(move |_, stream| match count.fetch_add(1, Ordering::SeqCst) {
+        1 => stream.shutdown(Shutdown::Both).unwrap(),
+        _ => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap(),
+    });
+    for (body, repeated) in [("", true), ("{}", false)] {
+        heard.store(0, Ordering::SeqCst);
+        let client = client(server);
+        client.call(&question(""), PATIENCE, 100).unwrap();
+        let second = client.call(&question(body), PATIENCE, 100);
+        assert_eq!(second.is_ok(), repeated, "{second:?}");
+        assert_eq!(heard.load(Ordering::SeqCst), if repeated { 3 } else { 2 });
+    }
 }
 
 #[test]
