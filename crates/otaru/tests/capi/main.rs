@@ -12,6 +12,7 @@ mod aiot_headers;
 mod aiot_links;
 mod aiot_readme;
 mod aiot_valgrind;
+mod as_printed;
 mod field;
 mod iotkit;
 mod iotkit_headers;
