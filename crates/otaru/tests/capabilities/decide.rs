@@ -11,13 +11,13 @@ fn decide_standard_waits_for_a_person_before_fetching_and_before_activating() {
     device.until("online");
     let campaign = lab.campaign(&lab.package("2.0.0", &[&image(1, 50_000)], &[]));
     device.until("offered");
-    assert_eq!(lab.task(&campaign)["state"], "notified", "nothing is fetched before somebody agrees");
+    lab.task_is(&campaign, "notified"); // nothing is fetched before somebody agrees
 
     device.tell("postpone 1").unwrap();
     device.until("offered"); // asked again
     device.tell("accept").unwrap();
     device.until("staged");
-    assert_eq!(lab.task(&campaign)["state"], "in_progress");
+    lab.task_is(&campaign, "in_progress");
     device.tell("accept").unwrap();
     assert_eq!(device.until("updated")["version"], "2.0.0");
     lab.task_is(&campaign, "succeeded");

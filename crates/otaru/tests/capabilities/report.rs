@@ -64,7 +64,7 @@ fn receive_tasks_in_the_dialect_of_jd_and_answer_the_push_before_anybody_agreed(
     let answered =
         |task: serde_json::Value| task["waiting_for"].as_str().is_some_and(|hold| hold.contains("answered"));
     eventually("the push is answered", || answered(lab.task(&campaign)));
-    assert_eq!(lab.task(&campaign)["state"], "notified");
+    lab.task_is(&campaign, "notified");
 }
 
 #[test]
