@@ -71,6 +71,7 @@ extern "C" {
 #define STATE_MQTT_RECV_INVALID_PINRESP_PACKET                 (-0x031E)
 #define STATE_MQTT_RECV_INVALID_PUBLISH_PACKET                 (-0x031F)
 #define STATE_MQTT_RECV_INVALID_PUBACK_PACKET                  (-0x0320)
+/* -0x0321 to -0x0329 are of MQTT 5, which is not served. */
 #define STATE_MQTT_LOG_HOST                                    (-0x032A)
 
 /* HTTP. */

@@ -1,15 +1,10 @@
-//! Further flows for `libotaru_aiot`: blocks, configuration, registration, refused links, power cuts; codes and names.
+//! Further flows for `libotaru_aiot`: blocks, configuration, registration, refused links, power cuts; names.
 
 use std::{
-    collections::BTreeSet,
     fs,
-    io::{Read, Write},
-    net::TcpListener,
+    io::Write,
     process::{Command, Stdio},
-    thread,
 };
-
-use otaru_wire::dialect::aliyun::{Reach, StateCode};
 
 use crate::{
     aiot::image,
@@ -152,91 +147,6 @@ fn fifty_power_cuts_leave_the_right_file_and_no_byte_is_fetched_twice() {
     running.ends_well();
     assert!(field.file("image") == image);
     field.task_is(&campaign, "succeeded");
-}
-
-/// A peer that answers each CONNECT with the code in its user name, or with bytes that are none.
-fn refusing() -> u16 {
-    peer(|stream, said| {
-        let code = said.windows(6).find_map(|at| at.strip_prefix(b"code-")?.first().copied());
-        match code {
-            Some(digit @ b'1'..=b'9') => stream.write_all(&[0x20, 2, 0, digit - b'0']),
-            _ => stream.write_all(&[0x20, 2, 7, 0]),
-        }
-    })
-}
-
-fn peer(answer: impl Fn(&mut std::net::TcpStream, &[u8]) -> std::io::Result<()> + Send + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let mut said = [0; 512];
-            if let Ok(len) = stream.read(&mut said) {
-                // The program may be gone.
-                let _ = answer(&mut stream, &said[..len]);
-            }
-        }
-    });
-    port
-}
-
-/// A peer that accepts each login and pushes three tasks to `pump/p1` that cannot be followed.
-fn pushing() -> u16 {
-    let digest = "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225";
-    let push = |method: &str, url: &str| {
-        format!(
-            r#"{{"code":"1000","data":{{"size":9,"sign":"{digest}","version":"2","signMethod":"{method}","url":"{url}"}},"id":1}}"#
-        )
-    };
-    let long = format!("http://h/{}", "x".repeat(9000));
-    let pushes = [
-        "{ this is no JSON, and as long as the length of a packet of two bytes has to be to be well formed "
-            .repeat(2),
-        push("Sha3", "http://h/a"),
-        push("SHA256", &long),
-    ];
-    peer(move |stream, _| {
-        stream.write_all(&[0x20, 2, 0, 0])?;
-        for push in &pushes {
-            let topic = "/ota/device/upgrade/pump/p1";
-            let len = 2 + topic.len() + push.len();
-            stream.write_all(&[0x30, (len % 128) as u8 | 0x80, (len / 128) as u8, 0, topic.len() as u8])?;
-            stream.write_all(topic.as_bytes())?;
-            stream.write_all(push.as_bytes())?;
-        }
-        Ok(())
-    })
-}
-
-#[test]
-fn state_codes_are_provoked_from_c_and_the_table_is_printed() {
-    let field = Field::new("aliyun");
-    let device = field.device("p1");
-    let more = [refusing(), peer(|_, _| Ok(())), pushing()].map(|port| port.to_string());
-    let more: Vec<&str> = more.iter().map(String::as_str).collect();
-    let table = field.starts(&AIOT, "aiot_codes", Linked::Static, &device, &more).ends_well();
-    let codes: BTreeSet<&str> = table.iter().filter_map(|line| line.split("  ").next()).collect();
-    assert!(codes.len() >= 67, "{} codes:\n{}", codes.len(), table.join("\n"));
-    // What needs a file server is provoked in `aiot_links.rs`.
-    let elsewhere = [
-        StateCode::OtaDigestMatch,
-        StateCode::OtaDigestMismatch,
-        StateCode::DownloadRangeFinished,
-        StateCode::DownloadFinished,
-        StateCode::DownloadHttprspCodeError,
-        StateCode::DownloadHttprspHeaderError,
-        StateCode::DownloadFetchTooMany,
-    ];
-    for code in StateCode::ALL.iter().filter(|code| !elsewhere.contains(code)) {
-        let memory = code.name().contains("MALLOC") || matches!(code, StateCode::OtaHostStringOverflow);
-        let reached = codes.contains(code.to_string().to_uppercase().replace('X', "x").as_str());
-        assert!(
-            reached || memory || *code == StateCode::OtaBase,
-            "{} is not provoked ({:?})",
-            code.name(),
-            matches!(code.reach(), Reach::When(_))
-        );
-    }
 }
 
 #[test]

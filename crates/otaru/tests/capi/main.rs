@@ -7,6 +7,7 @@ mod certificates;
 mod common;
 
 mod aiot;
+mod aiot_codes;
 mod aiot_flows;
 mod aiot_headers;
 mod aiot_links;

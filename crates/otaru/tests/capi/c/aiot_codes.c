@@ -1,63 +1,16 @@
 /*
- * Provokes the state codes of libotaru_aiot and prints a table of them: code, name, what brought it. Arguments after the
- * session's: the port of a peer that refuses each login with the code in its user name, of one that closes, and of one that
- * pushes what cannot be read.
+ * Provokes every state code of libotaru_aiot that can be and prints a table of them: code, name, what brought it.
+ * Arguments after the session's: the port of a peer that refuses each login with the code in its user name, of one that
+ * closes, of one that pushes what cannot be read, of one that answers each packet with a block that is none, the base
+ * of a file server, and the ports of a registrar that refuses and of one that grants nothing of use.
  */
-#include <pthread.h>
-
-#include "aiot_program.h"
+#include "aiot_table.h"
+#include "aiot_codes_files.h"
+#include "aiot_codes_port.h"
 #include "aiot_dynreg_api.h"
 #include "aiot_dynregmq_api.h"
-#include "aiot_mqtt_download_api.h"
 
-/* Fails unless the call gives the code. */
-#define PROVOKE(code, call)                                                  \
-    do {                                                                     \
-        EXPECT(code, call);                                                  \
-        printf("-0x%04X  %s  %s\n", (unsigned)-(code), #code, #call);        \
-    } while (0)
-
-/* A code that comes by the log or a callback. */
-#define SEEN(code, how)                                                      \
-    do {                                                                     \
-        if (!was_seen(code)) {                                               \
-            fprintf(stderr, "%s was not seen\n", #code);                     \
-            exit(1);                                                         \
-        }                                                                    \
-        printf("-0x%04X  %s  %s\n", (unsigned)-(code), #code, how);          \
-    } while (0)
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int32_t seen[256];
-static int seen_count;
 static int in_handler;
-
-static void see(int32_t code)
-{
-    pthread_mutex_lock(&lock);
-    if (seen_count < 256) {
-        seen[seen_count++] = code;
-    }
-    pthread_mutex_unlock(&lock);
-}
-
-static int was_seen(int32_t code)
-{
-    int at, found = 0;
-    pthread_mutex_lock(&lock);
-    for (at = 0; at < seen_count; at++) {
-        found = found || seen[at] == code;
-    }
-    pthread_mutex_unlock(&lock);
-    return found;
-}
-
-static int32_t on_log(int32_t code, char *message)
-{
-    (void)message;
-    see(code);
-    return 0;
-}
 
 static void on_packet(void *handle, const aiot_mqtt_recv_t *packet, void *userdata)
 {
@@ -120,6 +73,10 @@ static void logins(char **argv)
     uint16_t refusing = (uint16_t)atoi(argv[6]), closing = (uint16_t)atoi(argv[7]), nobody = 1;
     uint8_t off = 0;
     char id[] = "c", code[] = "code-1", no_name[] = "no..such..host";
+    const char *pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    uint32_t patience = 300;
+    uint16_t silent;
+    int listening = listener(&silent);
     aiot_sysdep_network_cred_t cred;
     EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_RECONN_ENABLED, &off));
     EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_CLIENTID, id));
@@ -144,6 +101,13 @@ static void logins(char **argv)
     PROVOKE(STATE_MQTT_CONNACK_FMT_ERROR, aiot_mqtt_connect(mqtt));
     EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_PORT, &closing));
     PROVOKE(STATE_PORT_NETWORK_RECV_CONNECTION_CLOSED, aiot_mqtt_connect(mqtt));
+    EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_PORT, &silent));
+    EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_CONNECT_TIMEOUT_MS, &patience));
+    PROVOKE(STATE_SYS_DEPEND_NWK_READ_OVERTIME, aiot_mqtt_connect(mqtt));
+    close(listening);
+    patience = 10000;
+    EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_CONNECT_TIMEOUT_MS, &patience));
+    EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_PORT, &closing));
     memset(&cred, 0, sizeof(cred));
     cred.option = AIOT_SYSDEP_NETWORK_CRED_SVRCERT_CA;
     EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_NETWORK_CRED, &cred));
@@ -159,6 +123,10 @@ static void logins(char **argv)
     cred.x509_client_cert_len = cred.x509_client_privkey_len = 7;
     EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_NETWORK_CRED, &cred));
     PROVOKE(STATE_PORT_TLS_INVALID_CLIENT_CERT, aiot_mqtt_connect(mqtt));
+    cred.x509_client_cert = pem;
+    cred.x509_client_cert_len = (uint32_t)strlen(pem);
+    EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_NETWORK_CRED, &cred));
+    PROVOKE(STATE_PORT_TLS_INVALID_CLIENT_KEY, aiot_mqtt_connect(mqtt));
     cred.x509_client_cert = cred.x509_client_privkey = NULL;
     EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_NETWORK_CRED, &cred));
     PROVOKE(STATE_PORT_TLS_INVALID_HANDSHAKE, aiot_mqtt_connect(mqtt));
@@ -293,7 +261,9 @@ static void pushes(char **argv)
 {
     void *mqtt = program_session(argv), *ota = aiot_ota_init();
     uint16_t pushing = (uint16_t)atoi(argv[8]);
+    uint32_t at_once = 1;
     EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_PORT, &pushing));
+    EXPECT(STATE_SUCCESS, aiot_mqtt_setopt(mqtt, AIOT_MQTTOPT_RECONN_INTERVAL_MS, &at_once));
     EXPECT(STATE_SUCCESS, aiot_ota_setopt(ota, AIOT_OTAOPT_MQTT_HANDLE, mqtt));
     EXPECT(STATE_SUCCESS, aiot_mqtt_connect(mqtt));
     EXPECT(STATE_SYS_DEPEND_NWK_CLOSED, aiot_mqtt_recv(mqtt));
@@ -301,13 +271,46 @@ static void pushes(char **argv)
     SEEN(STATE_OTA_UNKNOWN_DIGEST_METHOD, "a push with an unknown signMethod, in the log");
     SEEN(STATE_OTA_PATH_STRING_OVERFLOW, "a push with a link over 8 KiB, in the log");
     SEEN(STATE_MQTT_LOG_DISCONNECT, "the peer closed, in the log");
+    while (!was_seen(STATE_MQTT_LOG_RECONNECTING)) {
+        aiot_mqtt_recv(mqtt);
+    }
+    SEEN(STATE_MQTT_LOG_RECONNECTING, "the calls after that, in the log");
     EXPECT(STATE_SUCCESS, aiot_mqtt_deinit(&mqtt));
     EXPECT(STATE_SUCCESS, aiot_ota_deinit(&ota));
 }
 
+static void registrations(char **argv)
+{
+    void *over_http = aiot_dynreg_init(), *over_mqtt = aiot_dynregmq_init();
+    uint16_t answering = (uint16_t)atoi(argv[9]), refusing = (uint16_t)atoi(argv[11]), odd = (uint16_t)atoi(argv[12]);
+    uint32_t patience = 1000;
+    char secret[] = "secret";
+    EXPECT(STATE_SUCCESS, aiot_dynreg_setopt(over_http, AIOT_DYNREGOPT_HOST, argv[1]));
+    EXPECT(STATE_SUCCESS, aiot_dynreg_setopt(over_http, AIOT_DYNREGOPT_PORT, &refusing));
+    EXPECT(STATE_SUCCESS, aiot_dynreg_setopt(over_http, AIOT_DYNREGOPT_PRODUCT_KEY, argv[3]));
+    EXPECT(STATE_SUCCESS, aiot_dynreg_setopt(over_http, AIOT_DYNREGOPT_PRODUCT_SECRET, secret));
+    EXPECT(STATE_SUCCESS, aiot_dynreg_setopt(over_http, AIOT_DYNREGOPT_DEVICE_NAME, argv[4]));
+    PROVOKE(STATE_DYNREG_NEED_SEND_REQUEST, aiot_dynreg_recv(over_http));
+    EXPECT(STATE_SUCCESS, aiot_dynreg_send_request(over_http));
+    PROVOKE(STATE_DYNREG_INVALID_STATUS_CODE, aiot_dynreg_recv(over_http));
+    EXPECT(STATE_SUCCESS, aiot_dynreg_setopt(over_http, AIOT_DYNREGOPT_PORT, &odd));
+    EXPECT(STATE_SUCCESS, aiot_dynreg_send_request(over_http));
+    PROVOKE(STATE_DYNREG_INVALID_DEVICE_SECRET, aiot_dynreg_recv(over_http));
+    EXPECT(STATE_SUCCESS, aiot_dynreg_deinit(&over_http));
+    EXPECT(STATE_SUCCESS, aiot_dynregmq_setopt(over_mqtt, AIOT_DYNREGMQOPT_HOST, argv[1]));
+    EXPECT(STATE_SUCCESS, aiot_dynregmq_setopt(over_mqtt, AIOT_DYNREGMQOPT_PORT, &answering));
+    EXPECT(STATE_SUCCESS, aiot_dynregmq_setopt(over_mqtt, AIOT_DYNREGMQOPT_PRODUCT_KEY, argv[3]));
+    EXPECT(STATE_SUCCESS, aiot_dynregmq_setopt(over_mqtt, AIOT_DYNREGMQOPT_PRODUCT_SECRET, secret));
+    EXPECT(STATE_SUCCESS, aiot_dynregmq_setopt(over_mqtt, AIOT_DYNREGMQOPT_DEVICE_NAME, argv[4]));
+    EXPECT(STATE_SUCCESS, aiot_dynregmq_setopt(over_mqtt, AIOT_DYNREGMQOPT_TIMEOUT_MS, &patience));
+    EXPECT(STATE_SUCCESS, aiot_dynregmq_send_request(over_mqtt));
+    PROVOKE(STATE_DYNREGMQ_AUTH_TIMEOUT, aiot_dynregmq_recv(over_mqtt));
+    EXPECT(STATE_SUCCESS, aiot_dynregmq_deinit(&over_mqtt));
+}
+
 int main(int argc, char **argv)
 {
-    if (argc < 9) {
+    if (argc < 13) {
         return 2;
     }
     if (aiot_mqtt_init() != NULL || aiot_sysdep_get_portfile() != NULL) {
@@ -320,5 +323,10 @@ int main(int argc, char **argv)
     session(argv);
     ota_and_downloads();
     pushes(argv);
+    registrations(argv);
+    links(argv[10]);
+    blocks(argv);
+    blocks_that_never_come(argv);
+    port_file();
     return 0;
 }
