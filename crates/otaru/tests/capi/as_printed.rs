@@ -131,6 +131,19 @@ fn typed(line: &str, folder: &Path) -> Command {
     app
 }
 
+/// The C library's own parts: some systems have it in one file, some in several.
+const C_LIBRARY: [&str; 5] = ["libc.", "libm.", "libdl.", "libpthread.", "ld-linux"];
+
+/// The shared libraries that the program in that folder asks for.
+fn needed(folder: &Path) -> Vec<String> {
+    let mut readelf = Command::new("readelf");
+    readelf.arg("--dynamic").arg(folder.join("app"));
+    let told = String::from_utf8(succeeds(readelf).stdout).unwrap();
+    let names =
+        told.lines().filter(|line| line.contains("(NEEDED)")).filter_map(|line| line.split('[').nth(1));
+    names.map(|name| name.trim_end_matches(']').to_owned()).collect()
+}
+
 #[test]
 fn the_pages_lines_of_cc_build_every_vendors_example_and_it_is_updated() {
     for vendor in vendors() {
@@ -139,7 +152,12 @@ fn the_pages_lines_of_cc_build_every_vendors_example_and_it_is_updated() {
         assert!(stripped.contains(vendor.example.unwrap_or("app.c")) && stripped.contains(" -s "));
         for line in [plain, stripped] {
             let folder = vendor.laid_out();
-            (vendor.updates)(typed(line, folder.path()));
+            let app = typed(line, folder.path());
+            let needed = needed(folder.path());
+            assert!(needed.iter().any(|name| name.starts_with("libc.")), "{needed:?}");
+            let system = |name: &String| C_LIBRARY.iter().any(|part| name.starts_with(part));
+            assert!(line == plain || needed.iter().all(system), "{line} needs {needed:?}");
+            (vendor.updates)(app);
         }
     }
 }
