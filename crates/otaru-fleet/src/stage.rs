@@ -4,6 +4,8 @@
 //! The table is [`Stage::after`]: a stage and a word give the stage that follows, or none where the word is out of turn. What
 //! a word does to a [`Task`] is [`Task::on_word`], which asks the table first.
 
+mod onenet;
+
 use otaru_wire::{Failure, Step};
 
 use crate::{Keep, Task, TaskState, Timestamp, Transition};

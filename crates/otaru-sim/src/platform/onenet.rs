@@ -1,11 +1,11 @@
 //! OneNET's calls, decided by otaru-fleet: what each question does, and what is answered.
 
-use otaru_fleet::{OutOfTurn, Rigor, Stage, Task, TaskId, Word};
+use otaru_fleet::{Rigor, Stage, Task, TaskId, Word};
 use otaru_wire::{
     DeviceId, Limits,
     dialect::onenet::{
-        self, Ask, Check, DownloadRefusal, Generation, Handle, Kind, Makes, Refusal, Reply, Status, Step,
-        Terms, Token, Versions,
+        self, Ask, Check, DownloadRefusal, Generation, Handle, Kind, Refusal, Reply, Status, Step, Terms,
+        Token, Versions,
     },
 };
 
@@ -119,13 +119,7 @@ impl Platform {
 
     fn step(&mut self, device: &DeviceId, handle: &Handle, step: Step, now: u64) -> Result<Reply, Refusal> {
         let id = self.named(device, handle)?;
-        let word = match (step, step.makes()) {
-            (Step::DownloadFailed(_), Makes::Failed(failure)) => Word::DownloadFailed(failure),
-            (_, Makes::Failed(failure)) => Word::UpgradeFailed(failure),
-            (_, Makes::Downloading(percent)) => Word::Percent(percent),
-            (_, Makes::Upgrading) => Word::Downloaded,
-            (_, Makes::Succeeded) => Word::Upgraded,
-        };
+        let word = Word::from(step);
         self.word(id, word, step.meaning(), now)?;
         if word == Word::Upgraded
             && let Some(task) = self.task(id).cloned()
@@ -152,20 +146,11 @@ impl Platform {
                 );
                 Ok(())
             }
-            Some(OutOfTurn::Over) => Err(Refusal::Finished),
-            Some(OutOfTurn::Canceled) => Err(Refusal::Canceled),
-            Some(OutOfTurn::NotNow { .. }) => Err(Refusal::NotNow),
+            Some(reason) => Err(reason.into()),
         }
     }
 }
 
 fn status(task: &Task) -> Status {
-    match task.stage() {
-        None | Some(Stage::Waiting) => Status::Waiting,
-        Some(Stage::Downloading) => Status::Downloading,
-        Some(Stage::Upgrading) => Status::Upgrading,
-        Some(Stage::Succeeded) => Status::Succeeded,
-        Some(Stage::Failed) => Status::Failed,
-        Some(Stage::Canceled) => Status::Canceled,
-    }
+    task.stage().unwrap_or(Stage::Waiting).into()
 }

@@ -90,9 +90,7 @@ impl Fault {
             Fault::ForeignTask | Fault::NotRunning => Refusal::ForeignTask,
             Fault::Expired => Refusal::Expired,
             Fault::NotOpen => Refusal::NotOpen,
-            Fault::OutOfTurn(OutOfTurn::Over) => Refusal::Finished,
-            Fault::OutOfTurn(OutOfTurn::Canceled) => Refusal::Canceled,
-            Fault::OutOfTurn(OutOfTurn::NotNow { .. }) => Refusal::NotNow,
+            Fault::OutOfTurn(reason) => (*reason).into(),
             Fault::Store(_) => Refusal::Internal,
         }
     }

@@ -51,7 +51,7 @@ impl Service {
         step: Step,
     ) -> Result<Reply, Fault> {
         let task = self.named_task(asker, name).await?;
-        self.said(task, words::word(step), &words::description(step)).await?;
+        self.said(task, step.into(), &words::description(step)).await?;
         Ok(Reply::Done)
     }
 

@@ -2,10 +2,10 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use otaru_fleet::{NewPackage, Over, Package, Stage, Task, TaskId, Word};
+use otaru_fleet::{NewPackage, Over, Package, Stage, Task, TaskId};
 use otaru_wire::{
-    Failure, Module,
-    dialect::onenet::{self, Kind, Limits, Makes, Status, Step, TaskError, Terms, Token},
+    Module,
+    dialect::onenet::{self, Kind, Limits, Status, Step, TaskError, Terms, Token},
 };
 
 /// How long a token is good (onenet §1), and how long a download that had begun may go on after a cancel.
@@ -75,29 +75,7 @@ pub(super) fn task_id(tid: u32) -> TaskId {
 
 /// The number of a task's stage. One that waits for a person is shown to nobody.
 pub(super) fn status(task: &Task) -> Status {
-    match task.stage() {
-        None | Some(Stage::Waiting) => Status::Waiting,
-        Some(Stage::Downloading) => Status::Downloading,
-        Some(Stage::Upgrading) => Status::Upgrading,
-        Some(Stage::Succeeded) => Status::Succeeded,
-        Some(Stage::Failed) => Status::Failed,
-        Some(Stage::Canceled) => Status::Canceled,
-    }
-}
-
-/// What a step says.
-pub(super) fn word(step: Step) -> Word {
-    let failure = match step.makes() {
-        Makes::Failed(failure) => failure,
-        Makes::Downloading(_) | Makes::Upgrading | Makes::Succeeded => Failure::Upgrade,
-    };
-    match step {
-        Step::Percent(percent @ 0..100) => Word::Percent(percent),
-        Step::Percent(_) | Step::Downloaded => Word::Downloaded,
-        Step::DownloadFailed(_) => Word::DownloadFailed(failure),
-        Step::Upgraded => Word::Upgraded,
-        Step::UpgradeFailed(_) => Word::UpgradeFailed(failure),
-    }
+    task.stage().unwrap_or(Stage::Waiting).into()
 }
 
 /// The device's own number, for the task's history.
