@@ -14,7 +14,6 @@ mod conn_info;
 mod hal;
 mod ioctl;
 mod linkkit;
-mod lock;
 mod log;
 mod mqtt;
 mod ota;

@@ -1,10 +1,9 @@
 //! What the application has told by `IOT_Ioctl`: one set a process (aliyun-iotkit-v3 §1.3, §4.5).
 
+use otaru_capi::lock;
 use std::sync::{Mutex, MutexGuard};
 
 use otaru_wire::{Module, ProductKey, dialect::aliyun::regions::REGIONS};
-
-use crate::lock::lock;
 
 /// The longest domain, in bytes.
 pub(crate) const MAX_DOMAIN: usize = 64;

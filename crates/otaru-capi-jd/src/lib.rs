@@ -8,6 +8,5 @@
 #![deny(clippy::undocumented_unsafe_blocks, clippy::missing_safety_doc, unsafe_op_in_unsafe_fn)]
 
 mod hal;
-mod lock;
 mod mqtt;
 mod ota;

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use otaru_capi::lock;
+
 use otaru_agent::{CallError, FetchError, HttpClient};
 use otaru_wire::{
     ByteRange, DeviceId, Version,
@@ -189,7 +191,7 @@ impl Session {
     }
 
     fn fetched(&self) -> MutexGuard<'_, Option<Fetched>> {
-        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.fetched)
     }
 }
 

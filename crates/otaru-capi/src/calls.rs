@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use crate::lock;
+
 /// Names a thread. Not std's own id: that one makes std keep an object for the program's main thread for ever.
 type ThreadNumber = u64;
 
@@ -51,7 +53,7 @@ impl Calls {
     }
 
     fn under_way(&self) -> MutexGuard<'_, Vec<ThreadNumber>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.under_way)
     }
 }
 

@@ -5,10 +5,12 @@ use std::{
     ffi::c_void,
     ptr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
 };
+
+use crate::lock;
 
 /// Handles are told apart by 16, as pointers to objects would be.
 const STEP: usize = 16;
@@ -57,7 +59,7 @@ impl<T> Handles<T> {
     }
 
     fn live(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<T>>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.live)
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`Handles`]: what C holds is a number, looked up and never dereferenced, so an ended handle and a foreign pointer
 //!   are refused.
 //! - [`Calls`]: the end of an object waits for the calls under way on it.
+//! - [`lock`]: what a call that panicked held locked stays usable.
 //! - [`text`], [`out_text`]: C strings in and out, with bounds.
 //! - [`Session`]: MQTT over TCP and TLS, driven by the program's own threads.
 //!
@@ -17,11 +18,13 @@
 mod boundary;
 mod calls;
 mod handles;
+mod lock;
 mod session;
 mod text;
 
 pub use boundary::guard;
 pub use calls::{Call, Calls};
 pub use handles::Handles;
+pub use lock::lock;
 pub use session::{NoSession, OpenError, Session, Target};
 pub use text::{TextError, bytes, out_text, text};

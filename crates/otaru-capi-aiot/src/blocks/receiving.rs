@@ -2,10 +2,10 @@
 
 use std::{
     ffi::{c_uint, c_void},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
+    sync::{Arc, Mutex, MutexGuard, TryLockError},
 };
 
-use otaru_capi::out_text;
+use otaru_capi::{lock, out_text};
 use otaru_core::{
     BlockDownload, BlockDownloadError, BlockDownloadOptions, BlockDownloadOutput as Output, Policy,
 };
@@ -244,7 +244,7 @@ impl Receiving {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::{
     ffi::{c_uint, c_void},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
+
+use otaru_capi::lock;
 
 use otaru_agent::{DownloadFailed, Pull, Pulled};
 use otaru_core::{Download, DownloadError, DownloadOptions, FetchError, Policy, Spread, Trouble};
@@ -278,7 +280,7 @@ impl Loading {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 }
 

@@ -3,11 +3,11 @@
 use std::{
     collections::BTreeSet,
     ffi::c_void,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
-use otaru_capi::{Calls, NoSession, OpenError, Session};
+use otaru_capi::{Calls, NoSession, OpenError, Session, lock};
 use otaru_wire::{
     Instant,
     mqtt::{ClientEvent, CloseReason, Refusal},
@@ -263,8 +263,4 @@ pub(crate) fn open_code(error: &OpenError) -> i32 {
         }
         OpenError::NotPrepared => NWK_CLOSED,
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

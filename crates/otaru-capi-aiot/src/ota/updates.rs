@@ -2,8 +2,10 @@
 
 use std::{
     ffi::{c_uint, c_void},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
+
+use otaru_capi::lock;
 
 use otaru_wire::{
     DeviceId, Module, Report, Version,
@@ -160,7 +162,7 @@ impl Updates {
     }
 
     fn settings(&self) -> MutexGuard<'_, Settings> {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.settings)
     }
 }
 

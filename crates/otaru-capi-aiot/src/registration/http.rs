@@ -3,11 +3,11 @@
 use std::{
     ffi::{c_char, c_uint, c_void},
     ptr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Mutex,
 };
 
 use otaru_agent::pieces::{PostFailed, post_form};
-use otaru_capi::{Handles, guard, out_text};
+use otaru_capi::{Handles, guard, lock, out_text};
 use otaru_wire::dialect::aliyun::registration::{self, Grant, HTTP_PATH};
 
 use super::{Settings, random};
@@ -138,8 +138,4 @@ pub extern "C" fn aiot_dynreg_recv(handle: *mut c_void) -> i32 {
         Some(registering) => result(receive(handle, &registering)),
         None => NULL_POINTER,
     })
-}
-
-fn lock(registering: &Mutex<Registering>) -> MutexGuard<'_, Registering> {
-    registering.lock().unwrap_or_else(PoisonError::into_inner)
 }

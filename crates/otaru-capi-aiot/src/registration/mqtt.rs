@@ -3,10 +3,10 @@
 use std::{
     ffi::{c_char, c_uint, c_void},
     ptr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
-use otaru_capi::{Handles, NoSession, Session, Target, guard, out_text};
+use otaru_capi::{Handles, NoSession, Session, Target, guard, lock, out_text};
 use otaru_wire::{
     dialect::{
         Transport,
@@ -74,7 +74,7 @@ static HANDLES: Handles<Registering> = Handles::new();
 
 impl Registering {
     fn settings(&self) -> MutexGuard<'_, Options> {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.settings)
     }
 
     /// # Safety

@@ -5,11 +5,11 @@ use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, TcpStream, ToSocketAddrs},
     slice,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use otaru_capi::{Handles, guard};
+use otaru_capi::{Handles, guard, lock};
 
 use super::NetworkCred;
 use crate::{
@@ -166,8 +166,4 @@ fn connected(handle: *mut c_void) -> Option<Arc<TcpStream>> {
     let socket = SOCKETS.get(handle)?;
     let socket = lock(&socket);
     socket.stream.clone()
-}
-
-fn lock(socket: &Mutex<Socket>) -> MutexGuard<'_, Socket> {
-    socket.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -82,7 +82,7 @@ unsafe extern "C" fn mutex_init() -> *mut c_void {
 unsafe extern "C" fn mutex_lock(mutex: *mut c_void) {
     guard((), || {
         let Some(lock) = LOCKS.get(mutex) else { return };
-        let taken = lock.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = otaru_capi::lock(&lock.taken);
         let taken = lock.given_back.wait_while(taken, |taken| *taken);
         *taken.unwrap_or_else(PoisonError::into_inner) = true;
     });
@@ -91,7 +91,7 @@ unsafe extern "C" fn mutex_lock(mutex: *mut c_void) {
 unsafe extern "C" fn mutex_unlock(mutex: *mut c_void) {
     guard((), || {
         let Some(lock) = LOCKS.get(mutex) else { return };
-        *lock.taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        *otaru_capi::lock(&lock.taken) = false;
         lock.given_back.notify_one();
     });
 }

@@ -5,12 +5,9 @@ use std::{
     sync::Mutex,
 };
 
-use otaru_capi::{guard, out_text};
+use otaru_capi::{guard, lock, out_text};
 
-use crate::{
-    codes::{FAIL, SUCCESS},
-    lock::lock,
-};
+use crate::codes::{FAIL, SUCCESS};
 
 /// Declares what may be registered: the field, the function that registers, the arguments.
 macro_rules! callbacks {

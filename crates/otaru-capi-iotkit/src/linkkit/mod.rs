@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use otaru_capi::{guard, out_text, text};
+use otaru_capi::{guard, lock, out_text, text};
 use otaru_wire::{DigestMethod, Report, Version};
 
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
         NOT_OPEN, NOT_RUNNING, NULL_META, OUT_OF_RANGE, SUCCESS,
     },
     hal,
-    lock::lock,
     log::{Level, log},
     mqtt::{
         self,

@@ -16,7 +16,7 @@ use std::{
 };
 
 use otaru_agent::Trust;
-use otaru_capi::{OpenError, Session, Target};
+use otaru_capi::{OpenError, Session, Target, lock};
 use otaru_wire::{
     DeviceId, Report, Version,
     dialect::{DeviceHalf, Downlink, aliyun::DeviceV3},
@@ -25,7 +25,6 @@ use otaru_wire::{
 
 use crate::{
     hal,
-    lock::lock,
     log::{Level, log},
     mqtt::{
         event::{Handler, Happening},

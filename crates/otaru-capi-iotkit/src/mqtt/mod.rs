@@ -16,12 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use otaru_capi::{Handles, bytes, guard, text};
+use otaru_capi::{Handles, bytes, guard, lock, text};
 use otaru_wire::mqtt::{Message, PublishError, Qos};
 
 use crate::{
     codes::{FAIL, NULL_VALUE, OUT_OF_RANGE, SUCCESS, TOO_MANY_WAIT},
-    lock::lock,
     log::{Level, log},
 };
 use client::{Callback, Client};

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use otaru_capi::{Handles, guard, text};
+use otaru_capi::{Handles, guard, lock, text};
 use otaru_wire::{
     DeviceId, DeviceName, ProductKey, Report, Step, Version,
     dialect::{DeviceHalf, aliyun::DeviceV3},
@@ -23,7 +23,6 @@ use crate::{
         FAIL, NULL_VALUE, SUCCESS,
         ota::{GENERAL, INVALID_PARAM, INVALID_STATE, OSC_FAILED, STR_TOO_LONG},
     },
-    lock::lock,
     log::{Level, log},
     mqtt::{
         client::{Callback, Client, Listener},

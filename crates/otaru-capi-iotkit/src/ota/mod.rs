@@ -24,9 +24,10 @@ use otaru_wire::{
     mqtt::{Message, PublishError},
 };
 
+use otaru_capi::lock;
+
 use crate::{
     codes::{BAD_ANSWER, BROKEN, FAIL, TIMED_OUT, ota::INVALID_STATE},
-    lock::lock,
     log::{Level, log},
     mqtt::client::{Client, Listener},
     settings::settings,

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use otaru_capi::{OpenError, Session, Target};
+use otaru_capi::{OpenError, Session, Target, lock};
 use otaru_wire::{
     Instant,
     mqtt::{ClientEvent, Message, PublishError, Qos},
@@ -21,7 +21,7 @@ use super::{
     message::{Event, OnEvent},
     params::Made,
 };
-use crate::{lock::lock, ota::Ota};
+use crate::ota::Ota;
 
 /// How long it waits at once: what is due by the clock is looked for in between.
 const SLICE: Duration = Duration::from_secs(1);

@@ -8,19 +8,16 @@ use std::{
 };
 
 use otaru_agent::Trust;
-use otaru_capi::{Handles, TextError, guard, text};
+use otaru_capi::{Handles, TextError, guard, lock, text};
 use otaru_wire::{
     Module, Notice, Report, Version,
     dialect::jd::{self, PROPOSAL, Status},
 };
 
 use super::{Code, Ota, State};
-use crate::{
-    lock::lock,
-    mqtt::{
-        api::{client_of, device, next_msgid},
-        client::Listener,
-    },
+use crate::mqtt::{
+    api::{client_of, device, next_msgid},
+    client::Listener,
 };
 
 const MAX_VERSION: usize = 64;

@@ -1,11 +1,10 @@
 //! One download: its bytes, and whether they are the firmware.
 
+use otaru_capi::lock;
 use std::{sync::Mutex, time::Duration};
 
 use otaru_agent::{Download, DownloadError, DownloadFailed, DownloadOptions, Policy, Pull, Pulled, Trust};
 use otaru_wire::{Failure, Notice, Source};
-
-use crate::lock::lock;
 
 /// How long the end of a download may take after its last byte.
 const END: Duration = Duration::from_secs(5);

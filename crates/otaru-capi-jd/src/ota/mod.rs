@@ -15,10 +15,9 @@ use otaru_wire::{
     mqtt::Message,
 };
 
-use crate::{
-    lock::lock,
-    mqtt::{api::next_msgid, client::Client},
-};
+use otaru_capi::lock;
+
+use crate::mqtt::{api::next_msgid, client::Client};
 use fetch::{Fetch, Fetched};
 
 /// `iot_ota_err_t`.

@@ -11,9 +11,11 @@ pub use open::{OpenError, Target};
 use std::{
     io::ErrorKind,
     net::TcpStream,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
+
+use crate::lock;
 
 use otaru_wire::{
     Instant,
@@ -75,7 +77,7 @@ impl Session {
     /// [`NoSession`].
     pub fn receive(&self, wait: Duration) -> Result<Option<ClientEvent>, NoSession> {
         let deadline = self.now() + wait;
-        let _turn = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock(&self.reading);
         loop {
             let stream = {
                 let mut inner = self.inner();
@@ -196,7 +198,7 @@ impl Session {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 }
 

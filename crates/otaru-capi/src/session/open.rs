@@ -3,9 +3,11 @@
 use std::{
     io::{self, ErrorKind},
     net::{TcpStream, ToSocketAddrs},
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::Duration,
 };
+
+use crate::lock;
 
 use otaru_wire::mqtt::{ClientEvent, CloseReason};
 use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
@@ -51,7 +53,7 @@ impl Session {
     /// [`OpenError`]; there is no connection then.
     pub fn open(&self, target: &Target) -> Result<(), OpenError> {
         self.close();
-        let _turn = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock(&self.reading);
         let stream = connect(target)?;
         let tls = target.tls.as_ref().map(|tls| agree(tls, target, &stream)).transpose()?;
         {

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use otaru_capi::Target;
+use otaru_capi::{Target, lock};
 use otaru_wire::mqtt::{ClientEvent, Ticket};
 
 use super::Client;
 use crate::{
     hal,
-    lock::lock,
     log::{Level, log},
     mqtt::event::Happening,
 };
